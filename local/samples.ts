@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import sharp, { type Sharp } from 'sharp';
+import sharp, { type JpegOptions, type Sharp } from 'sharp';
 
 const run = promisify(execFile);
 
@@ -96,7 +96,7 @@ export async function picture(photo: Photo): Promise<Sharp> {
 }
 
 /** A camera JPEG: EXIF orientation, camera name and, where asked, a position. */
-export async function photoJpeg(photo: Photo, options: sharp.JpegOptions = {}): Promise<Buffer> {
+export async function photoJpeg(photo: Photo, options: JpegOptions = {}): Promise<Buffer> {
   const orientation = photo.orientation ?? 1;
   const pipeline = await stored(await picture(photo), orientation);
   const gps = {
