@@ -32,7 +32,7 @@ async function fetchTo(url: string, file: string) {
   await pipeline(Readable.fromWeb(response.body), createWriteStream(file));
 }
 
-const escape = (text: string) => text.replace(/[<>&"]/g, (character) => `&#${character.charCodeAt(0)};`);
+const escapeHtml = (text: string) => text.replace(/[<>&"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
 const page = (items: SavedItem[]) => `<!doctype html>
 <meta charset="utf-8"><title>Listing gallery</title>
@@ -41,10 +41,10 @@ figure{margin:0;background:#fff;padding:.5rem;box-shadow:0 1px 4px #0003}figcapt
 <h1>Listing gallery</h1><main>${items
   .map(({ item, stills }) => {
     const sizes = Object.entries(stills).map(
-      ([size, still]) => `<a href="${escape(still.file)}">${size} ${still.width}×${still.height}</a>`,
+      ([size, still]) => `<a href="${escapeHtml(still.file)}">${size} ${still.width}×${still.height}</a>`,
     );
-    return `<figure><img src="${escape(stills.small?.file ?? '')}" alt="">
-      <figcaption>${escape(item.title ?? item.label)}<br>${sizes.join(' · ')}</figcaption></figure>`;
+    return `<figure><img src="${escapeHtml(stills.small?.file ?? '')}" alt="">
+      <figcaption>${escapeHtml(item.title ?? item.label)}<br>${sizes.join(' · ')}</figcaption></figure>`;
   })
   .join('\n')}</main>`;
 
