@@ -1,4 +1,9 @@
-import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  GetQueueAttributesCommand,
+  SendMessageCommand,
+  SQSClient,
+  type SQSClientConfig,
+} from '@aws-sdk/client-sqs';
 import type { QueueMessage } from '../../statemachines/contracts.ts';
 
 /** The processing queue. Delivery is at least once; the execution's name makes the effect happen once. */
@@ -7,8 +12,11 @@ export interface JobQueue {
   send(message: QueueMessage, attributes: Record<string, string>): Promise<void>;
 }
 
-/** The processing queue, over the AWS SDK. */
-export function sqsJobQueue(sqs: SQSClient, queueUrl: string): JobQueue {
+/** The processing queue, over the AWS SDK. `reachable` rejects when the queue does not answer. */
+export function sqsJobQueue(queueUrl: string, clientConfig?: SQSClientConfig) {
+  // the endpoint comes from the environment like that of every other client, not from the queue's URL
+  const sqs = new SQSClient({ ...clientConfig, useQueueUrlAsEndpoint: false });
+
   return {
     async send(message, attributes) {
       await sqs.send(
@@ -24,5 +32,11 @@ export function sqsJobQueue(sqs: SQSClient, queueUrl: string): JobQueue {
         }),
       );
     },
-  };
+
+    async reachable(abortSignal: AbortSignal) {
+      await sqs.send(new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['QueueArn'] }), {
+        abortSignal,
+      });
+    },
+  } satisfies JobQueue & { reachable(abortSignal: AbortSignal): Promise<void> };
 }

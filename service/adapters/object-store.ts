@@ -1,5 +1,6 @@
 import {
   GetObjectCommand,
+  HeadBucketCommand,
   HeadObjectCommand,
   NotFound,
   PutObjectCommand,
@@ -8,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { contentDisposition } from './content-disposition.ts';
-import type { TemporaryCredentials } from './temporary-credentials.ts';
+import type { Credentials, TemporaryCredentials } from './temporary-credentials.ts';
 
 /** What HeadObject says of an object. */
 export interface StoredObject {
@@ -49,30 +50,47 @@ export interface ObjectStore {
   presignGet(download: Download): Promise<string>;
 }
 
-const ARCHIVED_CLASSES = ['GLACIER', 'DEEP_ARCHIVE'];
+const ARCHIVE_CLASSES = ['GLACIER', 'DEEP_ARCHIVE'];
 const RESTORED = /ongoing-request="false"/;
 
 /** Every header of an upload; all are signed and none may move into the query, where S3 ignores it. */
-const SIGNED_HEADERS = ['content-type', 'content-length', 'x-amz-checksum-sha256', 'x-amz-tagging'];
+const SIGNED_HEADERS = new Set([
+  'host',
+  'content-type',
+  'content-length',
+  'x-amz-checksum-sha256',
+  'x-amz-tagging',
+]);
 
 const toHex = (base64: string) => Buffer.from(base64, 'base64').toString('hex');
 const toBase64 = (hex: string) => Buffer.from(hex, 'hex').toString('base64');
 
 export interface S3ObjectStoreOptions {
   bucket: string;
-  s3: S3Client;
-  /** Made again for signing: without the SDK's own checksum of an empty body. */
-  clientConfig?: S3ClientConfig;
-  /** credentials of the role that may only put below `raw/project/`, good for at least that many seconds */
+  /** credentials of the role that may only put below `raw/project/` */
   projectCredentials: TemporaryCredentials;
+  clientConfig?: S3ClientConfig;
 }
 
-/** The media bucket, over the AWS SDK. */
-export function s3ObjectStore(options: S3ObjectStoreOptions): ObjectStore {
-  const { bucket, s3, clientConfig = {}, projectCredentials } = options;
-  // by default the presigner adds the CRC32 of an empty body (aws-sdk-js-v3 #6994)
-  const signing = { ...clientConfig, requestChecksumCalculation: 'WHEN_REQUIRED' as const };
-  const signer = new S3Client(signing);
+/** The media bucket, over the AWS SDK. `reachable` rejects when the bucket does not answer. */
+export function s3ObjectStore(options: S3ObjectStoreOptions) {
+  const { bucket, projectCredentials, clientConfig } = options;
+  // WHEN_REQUIRED: by default the presigner adds the CRC32 of an empty body (aws-sdk-js-v3 #6994)
+  const client = (credentials?: Credentials) =>
+    new S3Client({
+      ...clientConfig,
+      ...(credentials && { credentials }),
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+    });
+  const s3 = client();
+  let projectSigner: { credentials: Credentials; client: S3Client } | undefined;
+
+  async function projectClient(ttlSeconds: number) {
+    const credentials = await projectCredentials(ttlSeconds);
+    if (projectSigner?.credentials !== credentials)
+      projectSigner = { credentials, client: client(credentials) };
+    return projectSigner.client;
+  }
 
   return {
     async head(key) {
@@ -80,16 +98,13 @@ export function s3ObjectStore(options: S3ObjectStoreOptions): ObjectStore {
         const object = await s3.send(
           new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' }),
         );
+        const { ChecksumSHA256: checksum, StorageClass: storageClass = 'STANDARD' } = object;
         return {
           bytes: object.ContentLength ?? 0,
           etag: (object.ETag ?? '').replaceAll('"', ''),
-          // a multipart object carries a checksum of checksums (`…-3`), which is not that of its bytes
-          checksumSha256:
-            object.ChecksumSHA256 && !object.ChecksumSHA256.includes('-')
-              ? toHex(object.ChecksumSHA256)
-              : null,
-          archived:
-            ARCHIVED_CLASSES.includes(object.StorageClass ?? '') && !RESTORED.test(object.Restore ?? ''),
+          // a multipart object has a checksum of checksums (`…-3`), which is not that of its bytes
+          checksumSha256: checksum && !checksum.includes('-') ? toHex(checksum) : null,
+          archived: ARCHIVE_CLASSES.includes(storageClass) && !RESTORED.test(object.Restore ?? ''),
         };
       } catch (error) {
         if (error instanceof NotFound) return null;
@@ -98,33 +113,26 @@ export function s3ObjectStore(options: S3ObjectStoreOptions): ObjectStore {
     },
 
     async presignPut({ key, contentType, bytes, checksumSha256, project, ttlSeconds }) {
-      const client = project
-        ? new S3Client({ ...signing, credentials: await projectCredentials(ttlSeconds) })
-        : signer;
-      const checksum = toBase64(checksumSha256);
-      const tagging = 'stage=raw';
+      const headers = {
+        'Content-Type': contentType,
+        'x-amz-checksum-sha256': toBase64(checksumSha256),
+        'x-amz-tagging': 'stage=raw',
+      };
       const command = new PutObjectCommand({
         Bucket: bucket,
         Key: key,
-        ContentType: contentType,
+        ContentType: headers['Content-Type'],
         ContentLength: bytes,
-        ChecksumSHA256: checksum,
-        Tagging: tagging,
+        ChecksumSHA256: headers['x-amz-checksum-sha256'],
+        Tagging: headers['x-amz-tagging'],
       });
-      const url = await getSignedUrl(client, command, {
+      const url = await getSignedUrl(project ? await projectClient(ttlSeconds) : s3, command, {
         expiresIn: ttlSeconds,
-        signableHeaders: new Set(['host', ...SIGNED_HEADERS]),
-        unhoistableHeaders: new Set(SIGNED_HEADERS),
+        signableHeaders: SIGNED_HEADERS,
+        unhoistableHeaders: SIGNED_HEADERS,
       });
-      // Content-Length is signed too; every HTTP client sends it by itself and browsers forbid setting it
-      return {
-        url,
-        headers: {
-          'Content-Type': contentType,
-          'x-amz-checksum-sha256': checksum,
-          'x-amz-tagging': tagging,
-        },
-      };
+      // Content-Length is signed as well, but every HTTP client sends it by itself and browsers forbid setting it
+      return { url, headers };
     },
 
     presignGet({ key, filename, ttlSeconds }) {
@@ -133,7 +141,11 @@ export function s3ObjectStore(options: S3ObjectStoreOptions): ObjectStore {
         Key: key,
         ResponseContentDisposition: contentDisposition(filename),
       });
-      return getSignedUrl(signer, command, { expiresIn: ttlSeconds });
+      return getSignedUrl(s3, command, { expiresIn: ttlSeconds });
     },
-  };
+
+    async reachable(abortSignal: AbortSignal) {
+      await s3.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal });
+    },
+  } satisfies ObjectStore & { reachable(abortSignal: AbortSignal): Promise<void> };
 }

@@ -50,9 +50,11 @@ export function assumedRole(sts: STSClient, roleArn: string, sessionName: string
   }
 
   return async (forSeconds) => {
-    const held = await (current ?? renew());
+    const holding = current ?? renew();
+    const held = await holding;
     const secondsLeft = (held.expiration.getTime() - Date.now()) / 1000;
     if (secondsLeft >= forSeconds + MARGIN_SECONDS) return held;
-    return renew();
+    // another caller may have renewed meanwhile
+    return current && current !== holding ? current : renew();
   };
 }

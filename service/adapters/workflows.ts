@@ -2,7 +2,8 @@ import {
   DescribeExecutionCommand,
   ExecutionAlreadyExists,
   ExecutionDoesNotExist,
-  type SFNClient,
+  SFNClient,
+  type SFNClientConfig,
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
@@ -36,9 +37,11 @@ const executionArn = (stateMachineArn: string, name: string) =>
 
 /** Both state machines, over the AWS SDK. */
 export function stepFunctions(
-  sfn: SFNClient,
   machines: { processingArn: string; finalizationArn: string },
+  clientConfig: SFNClientConfig = {},
 ): Workflows {
+  const sfn = new SFNClient(clientConfig);
+
   return {
     async startFinalization(name, input) {
       try {
