@@ -64,9 +64,23 @@ export type ServiceEnvironment = {
   [K in keyof Omit<z.input<typeof ServiceConfig>, SecretVariable>]: string;
 };
 
-/** Reads and checks the environment. Throws one error that lists every missing or wrong variable. */
-export function readConfig(environment: NodeJS.ProcessEnv = process.env): ServiceConfig {
-  const result = ServiceConfig.safeParse(environment);
+const DatabaseConfig = ServiceConfig.pick({
+  DATABASE_HOST: true,
+  DATABASE_PORT: true,
+  DATABASE_NAME: true,
+  DATABASE_USER: true,
+  DATABASE_PASSWORD: true,
+});
+
+function read<Schema extends z.ZodType>(schema: Schema, environment: NodeJS.ProcessEnv): z.output<Schema> {
+  const result = schema.safeParse(environment);
   if (!result.success) throw new Error(`bad environment\n${z.prettifyError(result.error)}`);
   return result.data;
 }
+
+/** Reads and checks the environment. Throws one error that lists every missing or wrong variable. */
+export const readConfig = (environment: NodeJS.ProcessEnv = process.env) => read(ServiceConfig, environment);
+
+/** The database's part alone, for migrations. */
+export const readDatabaseConfig = (environment: NodeJS.ProcessEnv = process.env) =>
+  read(DatabaseConfig, environment);

@@ -16,6 +16,7 @@ export interface DatabaseAddress {
  * because the variable is named differently by MySQL 8 and MariaDB 10.11.)
  */
 const SESSION = [
+  'SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci',
   "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 10",
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
 ];
@@ -43,7 +44,7 @@ export const databaseSettings = (address: DatabaseAddress): Knex.Config => ({
     user: address.user,
     password: address.password,
     database: address.database,
-    charset: 'utf8mb4_unicode_ci',
+    charset: 'utf8mb4',
     timezone: 'Z',
   },
   pool: {

@@ -1,0 +1,57 @@
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Knex } from 'knex';
+import { makeDataFolder, startDatabase } from '../../local/database.ts';
+import { migrations } from '../../migrations/knexfile.ts';
+import { type DatabaseAddress, openDatabase } from '../../service/models/database.ts';
+
+export interface TestDatabase {
+  address: DatabaseAddress;
+  knex: Knex;
+  /** Ends the pool and the server, and removes the files. */
+  stop(): Promise<void>;
+}
+
+/** Initialised once a machine: an empty server, not our schema. */
+const TEMPLATE = path.join(import.meta.dirname, '../../node_modules/.cache/mariadb/data');
+
+async function template() {
+  const there = () =>
+    access(TEMPLATE).then(
+      () => true,
+      () => false,
+    );
+  if (await there()) return TEMPLATE;
+  // test files run side by side: the first to finish wins, and rename refuses the others
+  await makeDataFolder(TEMPLATE).catch(async (error) => {
+    if (!(await there())) throw error;
+  });
+  return TEMPLATE;
+}
+
+/** A real server of its own for a test file, with the migrated schema (or without). Stop it in `test.after.always`. */
+export async function startTestDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'toq-media-database-'));
+  const server = await startDatabase({
+    directory,
+    database: 'toq_test',
+    user: 'toq_test',
+    password: 'only for this run',
+    durable: false,
+    template: await template(),
+  });
+  const knex = openDatabase({ ...server, poolSize: 20 });
+  const stop = async () => {
+    await knex.destroy();
+    await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    if (migrated) await knex.migrate.latest(migrations);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { address: server, knex, stop };
+}
