@@ -1,0 +1,65 @@
+import { cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
+import { environments, type Task } from './config.ts';
+
+const root = path.join(import.meta.dirname, '..');
+const modules = path.join(root, 'node_modules');
+
+/** Native or separately licensed packages: they stay what they are, beside the bundle. */
+const BESIDE: Partial<Record<Task, string[]>> = { thumbnails: ['sharp', 'libheif-js'] };
+/** Parts of those packages that only their own build needs. */
+const LEFT_OUT = /[\\/](src|install|docs?|examples?|libheif)$/;
+
+const options = (task: Task): BuildOptions => ({
+  entryPoints: [path.join(import.meta.dirname, `${task}.ts`)],
+  outfile: path.join(root, 'dist/lambdas', task, 'index.mjs'),
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  mainFields: ['module', 'main'],
+  external: (BESIDE[task] ?? []).flatMap((name) => [name, `${name}/*`]),
+  // CommonJS packages ask for built-in modules by require, which ES modules do not have
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  legalComments: 'none',
+  logLevel: 'warning',
+});
+
+/** A package and all that it needs and that is installed; optional ones are those of this platform. */
+function closure(name: string, found = new Set<string>()): Set<string> {
+  const file = path.join(modules, name, 'package.json');
+  if (found.has(name) || !existsSync(file)) return found;
+  found.add(name);
+  const { dependencies = {}, optionalDependencies = {} } = JSON.parse(readFileSync(file, 'utf8')) as {
+    dependencies?: Record<string, string>;
+    optionalDependencies?: Record<string, string>;
+  };
+  for (const needed of Object.keys({ ...dependencies, ...optionalDependencies })) closure(needed, found);
+  return found;
+}
+
+/** Builds one function into `dist/lambdas/{task}/`, a folder that runs by itself. Returns the bundle's bytes. */
+export async function buildTask(task: Task): Promise<number> {
+  const folder = path.join(root, 'dist/lambdas', task);
+  rmSync(folder, { recursive: true, force: true });
+  await build(options(task));
+  for (const name of (BESIDE[task] ?? []).flatMap((one) => [...closure(one)])) {
+    cpSync(path.join(modules, name), path.join(folder, 'node_modules', name), {
+      recursive: true,
+      filter: (source) => !LEFT_OUT.test(path.relative(path.join(modules, name), source).replace(/^/, '/')),
+    });
+  }
+  return statSync(path.join(folder, 'index.mjs')).size;
+}
+
+if (import.meta.main) {
+  for (const task of Object.keys(environments) as Task[]) {
+    const bytes = await buildTask(task);
+    const beside = BESIDE[task] ? `, beside it ${BESIDE[task].join(', ')}` : '';
+    console.log(`dist/lambdas/${task}  ${Math.round(bytes / 1024)} KiB${beside}`);
+  }
+}

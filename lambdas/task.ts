@@ -1,0 +1,90 @@
+import type { Context } from 'aws-lambda';
+import { type Logger, pino } from 'pino';
+import { z } from 'zod';
+import { config, type environments, type Task } from './config.ts';
+import { PermanentError, ValidationError } from './errors.ts';
+
+type Config<T extends Task> = z.output<(typeof environments)[T]>;
+type Work<I extends z.ZodType, O extends z.ZodType> = (
+  input: z.output<I>,
+  log: Logger,
+) => Promise<z.input<O>> | z.input<O>;
+
+/** JSON lines on stdout, written before the function's process is frozen. */
+export const logger = (task: Task, environment: { ENV: string; LOG_LEVEL: string }) =>
+  pino(
+    {
+      level: environment.LOG_LEVEL,
+      base: { task, env: environment.ENV },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.destination({ sync: true }),
+  );
+
+/** Trace id of a W3C `traceparent`, for logs. */
+export const traceId = (traceparent: string | undefined) =>
+  /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-/.exec(traceparent ?? '')?.[1];
+
+const Subject = z
+  .object({
+    listingIdentityId: z.union([z.number(), z.string()]),
+    batchId: z.string(),
+    jobId: z.union([z.number(), z.string()]),
+    traceparent: z.string(),
+    asset: z.object({ key: z.string() }).partial(),
+  })
+  .partial()
+  .catch({});
+
+function subject(event: unknown) {
+  const { listingIdentityId, batchId, jobId, traceparent, asset } = Subject.parse(event);
+  return {
+    listing_identity_id: listingIdentityId ?? (asset?.key && Number.parseInt(asset.key, 10)),
+    batch_id: batchId,
+    job_id: jobId,
+    trace_id: traceId(traceparent),
+    raw_key: asset?.key,
+  };
+}
+
+/** What of an error may be logged: an SDK error carries requests and responses too. */
+export const loggable = (error: unknown) =>
+  error instanceof Error
+    ? { name: error.name, message: error.message, stack: error.stack }
+    : { name: 'unknown', message: String(error) };
+
+/**
+ * A Lambda handler for a task of the state machines. Input and output are parsed by the contract; input that does not
+ * fit is a permanent VALIDATION_ERROR. `create` runs at the first invocation, so that importing the file needs no
+ * environment.
+ */
+export function task<T extends Task, I extends z.ZodType, O extends z.ZodType>(
+  name: T,
+  contract: { input: I; output: O },
+  create: (environment: Config<T>) => Work<I, O>,
+) {
+  let started: { work: Work<I, O>; log: Logger } | undefined;
+
+  return async (event: unknown, context?: Pick<Context, 'awsRequestId'>): Promise<z.output<O>> => {
+    if (!started) {
+      const environment = config(name);
+      started = { work: create(environment), log: logger(name, environment) };
+    }
+    const log = started.log.child({ ...subject(event), request_id: context?.awsRequestId });
+    const since = performance.now();
+    try {
+      const input = contract.input.safeParse(event);
+      if (!input.success) {
+        throw new ValidationError(`${name}: bad input. ${z.prettifyError(input.error)}`);
+      }
+      const output = contract.output.parse(await started.work(input.data, log));
+      log.info({ milliseconds: Math.round(performance.now() - since) }, `lambda.${name}.completed`);
+      return output;
+    } catch (error) {
+      const permanent = error instanceof PermanentError;
+      log[permanent ? 'warn' : 'error']({ error: loggable(error), permanent }, `lambda.${name}.failed`);
+      throw error;
+    }
+  };
+}
