@@ -9,6 +9,16 @@ export interface Caller {
   principalArn: string;
 }
 
+/** What it takes to verify the signatures of the chunks of an aws-chunked body (STREAMING-AWS4-HMAC-SHA256-PAYLOAD). */
+export interface ChunkSigning {
+  key: Buffer;
+  /** the signature of the request, with which the chain of chunk signatures begins */
+  seed: string;
+  /** basic ISO 8601 */
+  timestamp: string;
+  scope: string;
+}
+
 /** A request whose signature the door has verified. */
 export interface SignedRequest {
   /** service of the credential scope: `s3`, `sqs`, `states`, `lambda`, `execute-api`, … */
@@ -18,7 +28,10 @@ export interface SignedRequest {
   /** signed by query string (a presigned URL) rather than by header */
   presigned: boolean;
   request: IncomingMessage;
-  /** the whole body, its SHA-256 verified; reads at most `maximumBytes` (10 MiB). Not for S3, which streams. */
+  /** `x-amz-content-sha256` as it was signed: a hash, or one of S3's literals. Outside S3 the hash of the body. */
+  payloadHash: string;
+  chunks: ChunkSigning;
+  /** the whole body, its SHA-256 verified; more than `maximumBytes` (10 MiB) is refused. Not for S3, which streams. */
   body(maximumBytes?: number): Promise<Buffer>;
 }
 
