@@ -8,8 +8,8 @@ const modules = path.join(root, 'node_modules');
 
 /** Native or separately licensed packages: they stay what they are, beside the bundle. */
 const BESIDE: Partial<Record<Task, string[]>> = { thumbnails: ['sharp', 'libheif-js'] };
-/** Parts of those packages that only their own build needs. */
-const LEFT_OUT = /[\\/](src|install|docs?|examples?|libheif)$/;
+/** Folders of those packages that only their own build needs. */
+const LEFT_OUT = ['src', 'install', 'docs', 'libheif'];
 
 const options = (task: Task): BuildOptions => ({
   entryPoints: [path.join(import.meta.dirname, `${task}.ts`)],
@@ -48,9 +48,10 @@ export async function buildTask(task: Task): Promise<number> {
   rmSync(folder, { recursive: true, force: true });
   await build(options(task));
   for (const name of (BESIDE[task] ?? []).flatMap((one) => [...closure(one)])) {
-    cpSync(path.join(modules, name), path.join(folder, 'node_modules', name), {
+    const from = path.join(modules, name);
+    cpSync(from, path.join(folder, 'node_modules', name), {
       recursive: true,
-      filter: (source) => !LEFT_OUT.test(path.relative(path.join(modules, name), source).replace(/^/, '/')),
+      filter: (source) => !LEFT_OUT.includes(path.relative(from, source)),
     });
   }
   return statSync(path.join(folder, 'index.mjs')).size;

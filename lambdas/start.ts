@@ -3,6 +3,7 @@ import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-p
 import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { Context, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import { type MachineInput, processingExecutionName, QueueMessage } from '../statemachines/contracts.ts';
 import { config } from './config.ts';
 import { loggable, logger, traceId } from './task.ts';
@@ -23,7 +24,9 @@ const newTraceparent = () => `00-${randomBytes(16).toString('hex')}-${randomByte
  */
 export function start(stateMachineArn: string, log: Logger, client: SFNClient = stepFunctions()) {
   return async (record: SQSRecord): Promise<void> => {
-    const message = QueueMessage.parse(JSON.parse(record.body));
+    const parsed = QueueMessage.safeParse(JSON.parse(record.body));
+    if (!parsed.success) throw new Error(`malformed message: ${z.prettifyError(parsed.error)}`);
+    const message = parsed.data;
     const traceparent = record.messageAttributes.Traceparent?.stringValue ?? newTraceparent();
     const name = processingExecutionName(message);
     const fields = {

@@ -51,7 +51,12 @@ function subject(event: unknown) {
 /** What of an error may be logged: an SDK error carries requests and responses too. */
 export const loggable = (error: unknown) =>
   error instanceof Error
-    ? { name: error.name, message: error.message, stack: error.stack }
+    ? {
+        name: error.name,
+        message: error.message,
+        stack: error.stack,
+        ...(error.cause instanceof Error && { cause: error.cause.message }),
+      }
     : { name: 'unknown', message: String(error) };
 
 /**
@@ -76,7 +81,9 @@ export function task<T extends Task, I extends z.ZodType, O extends z.ZodType>(
     try {
       const input = contract.input.safeParse(event);
       if (!input.success) {
-        throw new ValidationError(`${name}: bad input. ${z.prettifyError(input.error)}`);
+        throw new ValidationError('The work order was not understood. Please try again.', {
+          cause: new Error(z.prettifyError(input.error)),
+        });
       }
       const output = contract.output.parse(await started.work(input.data, log));
       log.info({ milliseconds: Math.round(performance.now() - since) }, `lambda.${name}.completed`);
