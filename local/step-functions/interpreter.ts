@@ -7,8 +7,8 @@ import { delay, matches } from './retry.ts';
 /** What an inline Map runs at once when `MaxConcurrency` is 0. */
 const SERVICE_CONCURRENCY = 40;
 
-const asStatesError = (error: unknown, name = 'States.Runtime') =>
-  error instanceof StatesError ? error : new StatesError(name, String(error));
+const asStatesError = (error: unknown) =>
+  error instanceof StatesError ? error : new StatesError('States.Runtime', String(error));
 
 async function performTask(state: StateOf<'Task'>, parameters: Json, line: Line): Promise<Json> {
   const [resourceType, resource] = state.Resource.split(':').slice(-2);
@@ -36,11 +36,11 @@ async function performTask(state: StateOf<'Task'>, parameters: Json, line: Line)
       write(line, 'TaskStateAborted');
       throw error;
     }
-    const failure = asStatesError(error, 'States.TaskFailed');
-    const details = { ...what, error: failure.name, cause: failure.message };
-    if (failure.name === 'States.Timeout') write(line, 'TaskTimedOut', { taskTimedOutEventDetails: details });
+    const { name, message } = error instanceof Error ? error : asStatesError(error);
+    const details = { ...what, error: name, cause: message };
+    if (name === 'States.Timeout') write(line, 'TaskTimedOut', { taskTimedOutEventDetails: details });
     else write(line, 'TaskFailed', { taskFailedEventDetails: details });
-    throw failure;
+    throw new StatesError(name, message);
   }
 }
 

@@ -23,7 +23,8 @@ export interface Origin {
 
 /** What the interpreter needs from outside. */
 export interface Ports {
-  /** Performs a task; the signal aborts when its result is no longer wanted. Throws `StatesError`. */
+  /** Performs a task; the signal aborts when its result is no longer wanted. Throws an error whose
+   * name is what the machine retries or catches, and whose message is the cause. */
   perform(resource: Resource, parameters: Json, signal: AbortSignal): Promise<Json>;
   record(entry: Entry, origin: Origin): void;
   /** Waits between two attempts. */

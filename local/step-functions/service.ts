@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AwsError } from '../aws-error.ts';
 import type { AwsService } from '../door.ts';
 import type { StateMachine } from '../graph/manifest.ts';
+import { jsonService, type Operation } from '../json-service.ts';
 import { type Execution, openExecutions } from './executions.ts';
 import type { Json } from './expressions.ts';
 import { compileMachine } from './language.ts';
@@ -16,7 +17,7 @@ export interface StepFunctionsOptions extends RunOptions {
 }
 
 export interface StepFunctions {
-  handler: AwsService;
+  service: AwsService;
   /**
    * Begins the executions that an earlier process left RUNNING again, from their first state under the same ARN: their
    * tasks are idempotent. (AWS would have gone on where it was.) Call it once the functions can be reached.
@@ -27,29 +28,6 @@ export interface StepFunctions {
 }
 
 const Page = { maxResults: z.int().min(0).max(1000).optional(), nextToken: z.string().optional() };
-const inputs = {
-  StartExecution: z.object({
-    stateMachineArn: z.string(),
-    name: z.string().optional(),
-    input: z.string().default('{}'),
-  }),
-  StopExecution: z.object({
-    executionArn: z.string(),
-    error: z.string().default(''),
-    cause: z.string().default(''),
-  }),
-  DescribeExecution: z.object({ executionArn: z.string() }),
-  GetExecutionHistory: z.object({
-    executionArn: z.string(),
-    reverseOrder: z.boolean().default(false),
-    ...Page,
-  }),
-  ListExecutions: z.object({ stateMachineArn: z.string(), statusFilter: z.string().optional(), ...Page }),
-  ListStateMachines: z.object({}),
-  DescribeStateMachine: z.object({ stateMachineArn: z.string() }),
-};
-type Action = keyof typeof inputs;
-
 /** API reference, StartExecution: white space, brackets, wildcards, special and control characters are refused. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it refuses
 const EXECUTION_NAME = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f]{1,80}$/;
@@ -63,6 +41,19 @@ const pageOf = (request: { maxResults?: number | undefined; nextToken?: string |
   maxResults: request.maxResults || 100,
   nextToken: request.nextToken,
 });
+
+/** An operation whose input has this shape. */
+const operation =
+  <T>(schema: z.ZodType<T>, answer: (input: T) => unknown): Operation =>
+  (input) => {
+    const parsed = schema.safeParse(input);
+    return parsed.success
+      ? answer(parsed.data)
+      : refuse('ValidationException', z.prettifyError(parsed.error));
+  };
+
+const StateMachineId = z.object({ stateMachineArn: z.string() });
+const ExecutionId = z.object({ executionArn: z.string() });
 
 function parseInput(text: string): Json {
   if (Buffer.byteLength(text) > PAYLOAD_LIMIT) {
@@ -109,30 +100,36 @@ export function createStepFunctions(options: StepFunctionsOptions): StepFunction
     creationDate: seconds(loadedAt),
   });
 
-  const actions: { [A in Action]: (input: z.output<(typeof inputs)[A]>) => object | Promise<object> } = {
-    StartExecution({ stateMachineArn, name = randomUUID(), input }) {
-      const loaded = machineOf(stateMachineArn);
-      if (!EXECUTION_NAME.test(name)) refuse('InvalidName', `Invalid Name: '${name}'`);
-      parseInput(input);
-      const arn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
-      const known = executions.find(arn);
-      if (known && (known.status !== 'RUNNING' || known.input !== input)) {
-        refuse('ExecutionAlreadyExists', `Execution Already Exists: '${arn}'`);
-      }
-      if (known) return { executionArn: arn, startDate: seconds(known.startedAt) };
-      executions.insert({ arn, stateMachineArn, name, input, startedAt: Date.now() });
-      const execution = executionOf(arn);
-      runs.start(execution, loaded);
-      return { executionArn: arn, startDate: seconds(execution.startedAt) };
-    },
+  const operations: Record<string, Operation> = {
+    StartExecution: operation(
+      StateMachineId.extend({ name: z.string().optional(), input: z.string().default('{}') }),
+      ({ stateMachineArn, name = randomUUID(), input }) => {
+        const loaded = machineOf(stateMachineArn);
+        if (!EXECUTION_NAME.test(name)) refuse('InvalidName', `Invalid Name: '${name}'`);
+        parseInput(input);
+        const arn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+        const known = executions.find(arn);
+        if (known && (known.status !== 'RUNNING' || known.input !== input)) {
+          refuse('ExecutionAlreadyExists', `Execution Already Exists: '${arn}'`);
+        }
+        if (known) return { executionArn: arn, startDate: seconds(known.startedAt) };
+        executions.insert({ arn, stateMachineArn, name, input, startedAt: Date.now() });
+        const execution = executionOf(arn);
+        runs.start(execution, loaded);
+        return { executionArn: arn, startDate: seconds(execution.startedAt) };
+      },
+    ),
 
-    async StopExecution({ executionArn, error, cause }) {
-      const execution = executionOf(executionArn);
-      if (execution.status === 'RUNNING') await runs.stop(executionArn, error, cause);
-      return { stopDate: seconds(executionOf(executionArn).stoppedAt ?? Date.now()) };
-    },
+    StopExecution: operation(
+      ExecutionId.extend({ error: z.string().default(''), cause: z.string().default('') }),
+      async ({ executionArn, error, cause }) => {
+        const execution = executionOf(executionArn);
+        if (execution.status === 'RUNNING') await runs.stop(executionArn, error, cause);
+        return { stopDate: seconds(executionOf(executionArn).stoppedAt ?? Date.now()) };
+      },
+    ),
 
-    DescribeExecution({ executionArn }) {
+    DescribeExecution: operation(ExecutionId, ({ executionArn }) => {
       const execution = executionOf(executionArn);
       const { input, output, error, cause } = execution;
       const ending = Object.entries({ output, error, cause }).filter(([, value]) => value !== null);
@@ -142,50 +139,37 @@ export function createStepFunctions(options: StepFunctionsOptions): StepFunction
         inputDetails: { included: true },
         ...Object.fromEntries(ending),
       };
-    },
+    }),
 
-    GetExecutionHistory({ executionArn, reverseOrder, ...request }) {
-      executionOf(executionArn);
-      const { items, ...rest } = executions.history(executionArn, reverseOrder, pageOf(request));
-      return { events: items.map((event) => ({ ...event, timestamp: seconds(event.timestamp) })), ...rest };
-    },
+    GetExecutionHistory: operation(
+      ExecutionId.extend({ reverseOrder: z.boolean().default(false), ...Page }),
+      ({ executionArn, reverseOrder, ...request }) => {
+        executionOf(executionArn);
+        const { items, ...rest } = executions.history(executionArn, reverseOrder, pageOf(request));
+        return { events: items.map((event) => ({ ...event, timestamp: seconds(event.timestamp) })), ...rest };
+      },
+    ),
 
-    ListExecutions({ stateMachineArn, statusFilter = null, ...request }) {
-      machineOf(stateMachineArn);
-      const { items, ...rest } = executions.list(stateMachineArn, statusFilter, pageOf(request));
-      return { executions: items.map(summary), ...rest };
-    },
+    ListExecutions: operation(
+      StateMachineId.extend({ statusFilter: z.string().optional(), ...Page }),
+      ({ stateMachineArn, statusFilter = null, ...request }) => {
+        machineOf(stateMachineArn);
+        const { items, ...rest } = executions.list(stateMachineArn, statusFilter, pageOf(request));
+        return { executions: items.map(summary), ...rest };
+      },
+    ),
 
     ListStateMachines: () => ({ stateMachines: [...machines.values()].map(described) }),
 
-    DescribeStateMachine({ stateMachineArn }) {
+    DescribeStateMachine: operation(StateMachineId, ({ stateMachineArn }) => {
       const loaded = machineOf(stateMachineArn);
       const { roleArn, definition } = loaded;
       return { ...described(loaded), status: 'ACTIVE', roleArn, definition: JSON.stringify(definition) };
-    },
+    }),
   };
 
-  function perform<A extends Action>(action: A, body: unknown) {
-    const input = inputs[action].safeParse(body);
-    if (!input.success) return refuse('ValidationException', z.prettifyError(input.error));
-    // zod cannot relate an indexed schema to its own output
-    return actions[action](input.data as z.output<(typeof inputs)[A]>);
-  }
-
   return {
-    async handler(signed, response) {
-      const target = String(signed.request.headers['x-amz-target'] ?? '').replace('AWSStepFunctions.', '');
-      if (!Object.hasOwn(inputs, target)) {
-        return refuse(
-          'UnknownOperationException',
-          `${target} is not one of the operations that exist locally.`,
-        );
-      }
-      const body: unknown = JSON.parse((await signed.body()).toString() || '{}');
-      const answer = await perform(target as Action, body);
-      response.setHeader('content-type', 'application/x-amz-json-1.0');
-      response.end(JSON.stringify(answer));
-    },
+    service: jsonService(operations),
 
     resume() {
       for (const execution of executions.running()) {
