@@ -1,0 +1,40 @@
+import * as aws from '@pulumi/aws';
+import * as pulumi from '@pulumi/pulumi';
+import { alertsTopicPolicy, policy } from './policies.ts';
+
+export interface AlertsArgs {
+  /** Name of the topic. */
+  topic: string;
+  accountId: string;
+  keyArn: pulumi.Input<string>;
+  /** Who is mailed; the address has to confirm the subscription. */
+  email?: string | undefined;
+}
+
+/** The topic that alarms and failed transcodes go to. */
+export class Alerts extends pulumi.ComponentResource {
+  readonly topicArn: pulumi.Output<string>;
+
+  constructor(name: string, args: AlertsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('toq-media:infra:Alerts', name, {}, opts);
+    const topic = new aws.sns.Topic(
+      name,
+      { name: args.topic, kmsMasterKeyId: args.keyArn },
+      { parent: this },
+    );
+    new aws.sns.TopicPolicy(
+      name,
+      { arn: topic.arn, policy: policy(alertsTopicPolicy(topic.arn, args.accountId)) },
+      { parent: this },
+    );
+    if (args.email) {
+      new aws.sns.TopicSubscription(
+        `${name}-email`,
+        { topic: topic.arn, protocol: 'email', endpoint: args.email },
+        { parent: this },
+      );
+    }
+    this.topicArn = topic.arn;
+    this.registerOutputs({ topicArn: this.topicArn });
+  }
+}

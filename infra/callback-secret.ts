@@ -1,0 +1,40 @@
+import * as aws from '@pulumi/aws';
+import * as pulumi from '@pulumi/pulumi';
+
+export interface CallbackSecretArgs {
+  /** Name of the secret. */
+  secret: string;
+  /** The HMAC key. */
+  value: pulumi.Output<string>;
+  keyArn: pulumi.Input<string>;
+}
+
+/**
+ * The HMAC key that callback-dispatch signs with and the service verifies with. To rotate it: set the stack's
+ * `callbackSecret` anew, deploy, and the function signs with the old and the new one until no task knows only the old.
+ */
+export class CallbackSecret extends pulumi.ComponentResource {
+  readonly arn: pulumi.Output<string>;
+
+  constructor(name: string, args: CallbackSecretArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('toq-media:infra:CallbackSecret', name, {}, opts);
+    const secret = new aws.secretsmanager.Secret(
+      name,
+      {
+        name: args.secret,
+        description: 'HMAC key of POST /media-processing/callback',
+        kmsKeyId: args.keyArn,
+        recoveryWindowInDays: 7,
+      },
+      { parent: this },
+    );
+    const version = new aws.secretsmanager.SecretVersion(
+      name,
+      { secretId: secret.id, secretString: args.value },
+      // a replaced version stays behind as AWSPREVIOUS
+      { parent: this, retainOnDelete: true },
+    );
+    this.arn = pulumi.all([secret.arn, version.id]).apply(([arn]) => arn);
+    this.registerOutputs({ arn: this.arn });
+  }
+}

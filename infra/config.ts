@@ -1,0 +1,144 @@
+import * as pulumi from '@pulumi/pulumi';
+import { z } from 'zod';
+
+const Positive = z.int().positive();
+const Seconds = z.number().positive();
+const Arn = z.string().startsWith('arn:aws:', 'must be an ARN (arn:aws:…)');
+/** Retention periods that CloudWatch Logs accepts, in days. */
+const LOG_RETENTION = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/** Every key of the stack's configuration; each is explained in Pulumi.staging.yaml. */
+export const Configuration = z.strictObject({
+  account: z.strictObject({
+    id: z.string().regex(/^\d{12}$/, 'must be the 12 digits of an AWS account, in quotes'),
+    region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region such as us-east-1'),
+  }),
+  protectData: z.boolean(),
+  media: z.strictObject({
+    bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be an S3 bucket name'),
+    frontendOrigins: z
+      .array(z.string().regex(/^https?:\/\/[^/*\s]+$/, 'must be an origin such as https://app.example.com'))
+      .min(1),
+    archiveRawAfterDays: z.int().min(30).default(180),
+    keepNoncurrentDays: Positive.default(30),
+  }),
+  logs: z.strictObject({
+    retentionDays: z.int().refine((days) => LOG_RETENTION.includes(days), {
+      error: `must be one of CloudWatch's periods: ${LOG_RETENTION.join(', ')}`,
+    }),
+    accessLogDays: Positive.default(365),
+  }),
+  alerts: z.strictObject({ email: z.email().optional() }).default({}),
+  database: z.strictObject({
+    host: z.string().min(1),
+    port: Positive.max(65_535).default(3306),
+    name: z.string().min(1),
+    credentialsSecretArn: Arn,
+    poolSize: Positive.optional(),
+  }),
+  jwt: z.strictObject({ issuer: z.string().min(1), audience: z.string().min(1), jwksUrl: z.url() }),
+  ingress: z.strictObject({ vpcLinkId: z.string().min(1), listenerArn: Arn }),
+  service: z.strictObject({
+    image: z
+      .string()
+      .regex(/@sha256:[0-9a-f]{64}$/, 'must name the image by digest: repository@sha256:<64 hex digits>'),
+    version: z.string().min(1).optional(),
+    cpu: z.union([z.literal(256), z.literal(512), z.literal(1024), z.literal(2048), z.literal(4096)]),
+    memoryMiB: z.int().min(512),
+    port: Positive.max(65_535).default(3000),
+    logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    uploads: z
+      .strictObject({
+        urlTtlSeconds: Positive.max(900).optional(),
+        maxFiles: Positive.optional(),
+        maxFileBytes: Positive.optional(),
+        maxBatchBytes: Positive.optional(),
+        expiryHours: z.number().positive().optional(),
+      })
+      .default({}),
+    downloadUrlTtlSeconds: Positive.optional(),
+    workers: z
+      .strictObject({
+        outboxIntervalSeconds: Seconds.optional(),
+        reconcileIntervalSeconds: Seconds.optional(),
+        stuckJobTimeoutMinutes: z.number().positive().optional(),
+      })
+      .default({}),
+    features: z
+      .strictObject({ adminReview: z.boolean().optional(), ownerProjectUploads: z.boolean().optional() })
+      .default({}),
+  }),
+});
+
+export interface Settings extends z.output<typeof Configuration> {
+  /** the stack's name, and the suffix of its resources */
+  environment: string;
+  /** HMAC key of the callback */
+  callbackSecret: pulumi.Output<string>;
+}
+
+const SECRET = 'callbackSecret';
+/** Shortest HMAC key that is worth its hash: as long as a SHA-256 output. */
+const SECRET_LENGTH = 32;
+
+/**
+ * Reads the stack's configuration. Called by the program, never while a module loads: one process may evaluate several
+ * stacks. Stops with one sentence for each key that is missing, unknown or wrong.
+ */
+export function loadSettings(): Settings {
+  const environment = pulumi.getStack();
+  const project = pulumi.getProject();
+  const given = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(`${project}:`));
+  const { [SECRET]: secret = '', ...texts } = Object.fromEntries(
+    given.map(([key, text]) => [key.slice(project.length + 1), text]),
+  );
+  const raw = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, parsed(text)]));
+
+  const complaints: string[] = [];
+  if (!/^[a-z][a-z0-9-]{0,14}$/.test(environment)) {
+    complaints.push(
+      `its name is the suffix of every resource and must be lower-case letters, digits and hyphens, at most 15. Remedy: pulumi stack init <name>`,
+    );
+  }
+  const result = Configuration.safeParse(raw);
+  for (const issue of result.error?.issues ?? []) complaints.push(...sentences(project, raw, issue));
+  if (secret.length < SECRET_LENGTH) {
+    complaints.push(
+      `${project}:${SECRET} must be a secret of at least ${SECRET_LENGTH} characters. Remedy: openssl rand -base64 48 | pulumi config set --secret ${project}:${SECRET}`,
+    );
+  }
+  if (!result.success || complaints.length) {
+    throw new pulumi.RunError(complaints.map((complaint) => `Stack ${environment}: ${complaint}`).join('\n'));
+  }
+  return { ...result.data, environment, callbackSecret: new pulumi.Config().requireSecret(SECRET) };
+}
+
+/** The CLI hands structured values over as JSON text, and scalars as they are. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function sentences(project: string, raw: unknown, issue: z.core.$ZodIssue): string[] {
+  const at = (path: PropertyKey[]) => `${project}:${path.map(String).join('.')}`;
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const name = at([...issue.path, key]);
+      return `${name} is no setting of ours. Remedy: pulumi config rm --path '${name}'`;
+    });
+  }
+  const name = at(issue.path);
+  const remedy = `pulumi config set --path '${name}' <value>, as explained in Pulumi.staging.yaml`;
+  const missing = issue.path.reduce(valueAt, raw) === undefined;
+  return [`${name} ${missing ? 'is missing' : lowerFirst(issue.message)}. Remedy: ${remedy}`];
+}
+
+const valueAt = (value: unknown, key: PropertyKey): unknown =>
+  value && typeof value === 'object' ? Reflect.get(value, key) : undefined;
+
+const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);

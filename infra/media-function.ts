@@ -1,0 +1,78 @@
+import path from 'node:path';
+import * as aws from '@pulumi/aws';
+import * as pulumi from '@pulumi/pulumi';
+import type { Environment, Task } from '../lambdas/config.ts';
+import { type LogRetention, logGroup } from './log-group.ts';
+import { anyFunction } from './permissions.ts';
+import { type Statement, trustService } from './policies.ts';
+import { Role } from './role.ts';
+
+/** The variables of `T`, each of which may be known late. A missing or a surplus one does not compile. */
+export type Late<T> = { [K in keyof T]: pulumi.Input<NonNullable<T[K]> & string> };
+
+export interface MediaFunctionArgs<T extends Task> {
+  /** Which of lambdas/ it runs. */
+  task: T;
+  /** Name of the function. */
+  function: string;
+  /** Name of its role. */
+  role: string;
+  /** Name of its log group. */
+  logGroup: string;
+  logs: LogRetention;
+  accountId: string;
+  environment: Late<Environment<T>>;
+  /** What it may do beyond writing its logs and traces. */
+  permissions: Statement[];
+  timeoutSeconds: number;
+  memoryMiB: number;
+  /** Most copies that run at once, where something downstream has to be spared. */
+  reservedConcurrency?: number;
+}
+
+/** Where `npm run build` leaves the bundle of a task. */
+const artefact = (task: Task) => path.join(import.meta.dirname, '..', 'dist', 'lambdas', task);
+
+/** A Lambda function with a role and a log group of its own. */
+export class MediaFunction<T extends Task> extends pulumi.ComponentResource {
+  readonly name: pulumi.Output<string>;
+  readonly arn: pulumi.Output<string>;
+
+  constructor(name: string, args: MediaFunctionArgs<T>, opts?: pulumi.ComponentResourceOptions) {
+    super('toq-media:infra:MediaFunction', name, {}, opts);
+
+    const logs = logGroup(name, args.logGroup, args.logs, { parent: this });
+    const role = new Role(
+      `${name}-role`,
+      {
+        name: args.role,
+        description: `Lambda ${args.function}`,
+        trust: trustService('lambda.amazonaws.com', args.accountId),
+        permissions: [...anyFunction(logs.arn), ...args.permissions],
+      },
+      { parent: this },
+    );
+    const lambda = new aws.lambda.Function(
+      name,
+      {
+        name: args.function,
+        role: role.arn,
+        runtime: aws.lambda.Runtime.NodeJS24dX,
+        architectures: ['arm64'],
+        handler: 'index.handler',
+        code: new pulumi.asset.FileArchive(artefact(args.task)),
+        timeout: args.timeoutSeconds,
+        memorySize: args.memoryMiB,
+        reservedConcurrentExecutions: args.reservedConcurrency,
+        environment: { variables: args.environment },
+        tracingConfig: { mode: 'Active' },
+        loggingConfig: { logFormat: 'JSON', logGroup: logs.name },
+      },
+      { parent: this },
+    );
+
+    this.name = lambda.name;
+    this.arn = lambda.arn;
+    this.registerOutputs({ name: this.name, arn: this.arn });
+  }
+}

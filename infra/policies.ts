@@ -1,0 +1,205 @@
+import * as pulumi from '@pulumi/pulumi';
+
+export type Text = pulumi.Input<string>;
+type Condition = Record<string, Record<string, Text | Text[]>>;
+
+export interface Statement {
+  Sid?: string;
+  Effect: 'Allow' | 'Deny';
+  Principal?: '*' | { AWS: Text | Text[] } | { Service: string };
+  Action: string[] | string;
+  Resource?: Text[] | Text;
+  Condition?: Condition;
+}
+
+/** The policy document of these statements, as the JSON text that AWS takes. */
+export const policy = (statements: Statement[]): pulumi.Output<string> =>
+  pulumi.jsonStringify({ Version: '2012-10-17', Statement: statements });
+
+/** One statement that allows `actions` on `resources`, in an identity policy. */
+export const allow = (actions: string[], resources: Text[], condition?: Condition): Statement => ({
+  Effect: 'Allow',
+  Action: actions,
+  Resource: resources,
+  ...(condition && { Condition: condition }),
+});
+
+/** Trust for an AWS service that acts on behalf of this account and of no other (the confused deputy). */
+export const trustService = (service: string, accountId: string): Statement[] => [
+  {
+    Effect: 'Allow',
+    Principal: { Service: service },
+    Action: 'sts:AssumeRole',
+    Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
+  },
+];
+
+/** Trust for one other role of ours. */
+export const trustRole = (roleArn: Text): Statement[] => [
+  { Effect: 'Allow', Principal: { AWS: roleArn }, Action: 'sts:AssumeRole' },
+];
+
+/** Trust for the account's people, with a second factor: IAM decides who of them may assume the role. */
+export const trustPeople = (accountId: string): Statement[] => [
+  {
+    Effect: 'Allow',
+    Principal: { AWS: `arn:aws:iam::${accountId}:root` },
+    Action: 'sts:AssumeRole',
+    Condition: { Bool: { 'aws:MultiFactorAuthPresent': 'true' } },
+  },
+];
+
+/** Nobody reaches `resources` without TLS. `actions` is the service's wildcard: a deny cannot be too wide. */
+export const denyInsecureTransport = (actions: string, resources: Text[]): Statement => ({
+  Sid: 'DenyInsecureTransport',
+  Effect: 'Deny',
+  Principal: '*',
+  Action: actions,
+  Resource: resources,
+  Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+});
+
+/**
+ * Policy of the media bucket: TLS only; objects are deleted by `deleters` and by nobody else; what is put is encrypted
+ * with `keyArn`. A put that names no encryption is fine, the bucket's default applies: hence the `Null` conditions,
+ * without which a negated operator would also match the missing header.
+ */
+export const mediaBucketPolicy = (bucketArn: Text, keyArn: Text, deleters: Text[]): Statement[] => {
+  const objects = pulumi.interpolate`${bucketArn}/*`;
+  return [
+    denyInsecureTransport('s3:*', [bucketArn, objects]),
+    {
+      Sid: 'DenyDelete',
+      Effect: 'Deny',
+      Principal: '*',
+      Action: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
+      Resource: objects,
+      Condition: { ArnNotEquals: { 'aws:PrincipalArn': deleters } },
+    },
+    {
+      Sid: 'DenyOtherEncryption',
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 's3:PutObject',
+      Resource: objects,
+      Condition: {
+        Null: { 's3:x-amz-server-side-encryption': 'false' },
+        StringNotEquals: { 's3:x-amz-server-side-encryption': 'aws:kms' },
+      },
+    },
+    {
+      Sid: 'DenyOtherKey',
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 's3:PutObject',
+      Resource: objects,
+      Condition: {
+        Null: { 's3:x-amz-server-side-encryption-aws-kms-key-id': 'false' },
+        StringNotEquals: { 's3:x-amz-server-side-encryption-aws-kms-key-id': keyArn },
+      },
+    },
+  ];
+};
+
+/** Policy of the log bucket: S3 itself delivers the media bucket's access logs, over TLS. */
+export const logsBucketPolicy = (bucketArn: Text, sourceArn: Text, accountId: string): Statement[] => [
+  denyInsecureTransport('s3:*', [bucketArn, pulumi.interpolate`${bucketArn}/*`]),
+  {
+    Sid: 'AccessLogs',
+    Effect: 'Allow',
+    Principal: { Service: 'logging.s3.amazonaws.com' },
+    Action: 's3:PutObject',
+    Resource: pulumi.interpolate`${bucketArn}/*`,
+    Condition: {
+      ArnLike: { 'aws:SourceArn': sourceArn },
+      StringEquals: { 'aws:SourceAccount': accountId },
+    },
+  },
+];
+
+/** Policy of the alerts topic: EventBridge rules and CloudWatch alarms of this account publish, over TLS. */
+export const alertsTopicPolicy = (topicArn: Text, accountId: string): Statement[] => [
+  denyInsecureTransport('sns:Publish', [topicArn]),
+  ...['events.amazonaws.com', 'cloudwatch.amazonaws.com'].map(
+    (service): Statement => ({
+      Effect: 'Allow',
+      Principal: { Service: service },
+      Action: 'sns:Publish',
+      Resource: topicArn,
+      Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
+    }),
+  ),
+];
+
+/** Everything an administrator does to a key, but not its use: no decrypting, no new data keys. */
+const KEY_ADMINISTRATION = [
+  'kms:CancelKeyDeletion',
+  'kms:CreateAlias',
+  'kms:CreateGrant',
+  'kms:DeleteAlias',
+  'kms:DescribeKey',
+  'kms:DisableKey',
+  'kms:EnableKey',
+  'kms:EnableKeyRotation',
+  'kms:GetKeyPolicy',
+  'kms:GetKeyRotationStatus',
+  'kms:ListAliases',
+  'kms:ListGrants',
+  'kms:ListKeyPolicies',
+  'kms:ListResourceTags',
+  'kms:PutKeyPolicy',
+  'kms:RevokeGrant',
+  'kms:RotateKeyOnDemand',
+  'kms:ScheduleKeyDeletion',
+  'kms:TagResource',
+  'kms:UntagResource',
+  'kms:UpdateAlias',
+  'kms:UpdateKeyDescription',
+];
+
+/**
+ * Policy of the key. The account administers it; `users` (role ARNs) may use it as far as their own policies say, and
+ * nobody else whatever his policy says; the services that write to encrypted log groups and topics may use it.
+ * Roles are named in a condition, not as principals: KMS refuses a principal that does not exist yet.
+ */
+export const keyPolicy = (account: { id: string; region: string }, users: string[]): Statement[] => {
+  const anyOfAccount = { AWS: `arn:aws:iam::${account.id}:root` };
+  return [
+    {
+      Sid: 'Administration',
+      Effect: 'Allow',
+      Principal: anyOfAccount,
+      Action: KEY_ADMINISTRATION,
+      Resource: '*',
+    },
+    {
+      Sid: 'Use',
+      Effect: 'Allow',
+      Principal: anyOfAccount,
+      Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      Resource: '*',
+      Condition: { ArnEquals: { 'aws:PrincipalArn': users } },
+    },
+    {
+      Sid: 'Logs',
+      Effect: 'Allow',
+      Principal: { Service: `logs.${account.region}.amazonaws.com` },
+      Action: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      Resource: '*',
+      Condition: {
+        ArnLike: {
+          'kms:EncryptionContext:aws:logs:arn': `arn:aws:logs:${account.region}:${account.id}:log-group:*`,
+        },
+      },
+    },
+    ...['events.amazonaws.com', 'cloudwatch.amazonaws.com'].map(
+      (service): Statement => ({
+        Effect: 'Allow',
+        Principal: { Service: service },
+        Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        Resource: '*',
+        Condition: { StringEquals: { 'aws:SourceAccount': account.id } },
+      }),
+    ),
+  ];
+};

@@ -1,0 +1,88 @@
+import * as aws from '@pulumi/aws';
+import * as pulumi from '@pulumi/pulumi';
+import { type LogRetention, logGroup } from './log-group.ts';
+import type { Account } from './permissions.ts';
+import { policy } from './policies.ts';
+
+export interface TranscodeEventsArgs {
+  /** Name of the rule for jobs that ended, well or badly. */
+  rule: string;
+  /** Name of the rule for jobs that failed. */
+  errorRule: string;
+  /** Name of the log group that keeps every end. */
+  logGroup: string;
+  logs: LogRetention;
+  account: Account;
+  /** MediaConvert queue whose jobs are watched. */
+  queueArn: pulumi.Input<string>;
+  alertsTopicArn: pulumi.Input<string>;
+}
+
+/**
+ * What MediaConvert says at the end of a job. The state machine waits for its jobs by itself (`.sync`); this is for
+ * people: failures are alerts, and every end is kept in a log group to reconcile against.
+ */
+export class TranscodeEvents extends pulumi.ComponentResource {
+  readonly ruleArn: pulumi.Output<string>;
+
+  constructor(name: string, args: TranscodeEventsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('toq-media:infra:TranscodeEvents', name, {}, opts);
+
+    const ended = new aws.cloudwatch.EventRule(
+      `${name}-ended`,
+      {
+        name: args.rule,
+        description: 'MediaConvert jobs of listings that ended',
+        eventPattern: pattern(args.queueArn, ['COMPLETE', 'ERROR']),
+      },
+      { parent: this },
+    );
+    const failed = new aws.cloudwatch.EventRule(
+      `${name}-failed`,
+      {
+        name: args.errorRule,
+        description: 'MediaConvert jobs of listings that failed',
+        eventPattern: pattern(args.queueArn, ['ERROR']),
+      },
+      { parent: this },
+    );
+
+    const kept = logGroup(name, args.logGroup, args.logs, { parent: this });
+    new aws.cloudwatch.LogResourcePolicy(
+      name,
+      {
+        policyName: args.rule,
+        policyDocument: policy([
+          {
+            Effect: 'Allow',
+            Principal: { Service: 'events.amazonaws.com' },
+            Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+            Resource: pulumi.interpolate`${kept.arn}:*`,
+            Condition: { StringEquals: { 'aws:SourceAccount': args.account.id } },
+          },
+        ]),
+      },
+      { parent: this },
+    );
+    new aws.cloudwatch.EventTarget(
+      `${name}-ended`,
+      { rule: ended.name, targetId: 'reconciliation', arn: kept.arn },
+      { parent: this },
+    );
+    new aws.cloudwatch.EventTarget(
+      `${name}-failed`,
+      { rule: failed.name, targetId: 'alerts', arn: args.alertsTopicArn },
+      { parent: this },
+    );
+
+    this.ruleArn = ended.arn;
+    this.registerOutputs({ ruleArn: this.ruleArn });
+  }
+}
+
+const pattern = (queueArn: pulumi.Input<string>, statuses: string[]) =>
+  pulumi.jsonStringify({
+    source: ['aws.mediaconvert'],
+    'detail-type': ['MediaConvert Job State Change'],
+    detail: { status: statuses, queue: [queueArn] },
+  });
