@@ -129,8 +129,8 @@ export function transcodeArguments(
   ];
   return [
     ...['-nostdin', '-hide_banner', '-loglevel', 'error', '-progress', 'pipe:1', '-y'],
-    ...[rotate === 'AUTO' ? '-autorotate' : '-noautorotate', '-threads', '2'],
-    ...['-max_pixels', String(MAXIMUM_PIXELS), ...UNTRUSTED, '-i', input],
+    ...(rotate === 'AUTO' ? [] : ['-noautorotate']),
+    ...['-threads', '2', '-max_pixels', String(MAXIMUM_PIXELS), ...UNTRUSTED, '-i', input],
     ...['-filter_complex', graph.join(';'), '-filter_complex_threads', '2'],
     ...outputs.flatMap((output, i) => [
       '-map',

@@ -95,16 +95,6 @@ const api =
     }
   };
 
-/** Failure of `mediaconvert:createJob.sync` as Step Functions reports it: `name` and `cause`. */
-class SyncError extends Error {
-  override readonly name: string;
-
-  constructor(name: string, cause: string) {
-    super(cause);
-    this.name = name;
-  }
-}
-
 export interface MediaConvertOptions extends Omit<JobsOptions, 'onStatus'> {
   /** puts an event on the default bus */
   emit: (event: { source: string; detailType: string; resources: string[]; detail: unknown }) => void;
@@ -125,31 +115,6 @@ export function createMediaConvert({ emit, ...options }: MediaConvertOptions) {
   return {
     service: api(jobs),
     jobs,
-
-    /**
-     * `arn:aws:states:::mediaconvert:createJob.sync`: creates a job and waits for its end; an aborted signal cancels it.
-     * Throws errors whose name is what the machine retries or catches.
-     */
-    async runJob(parameters: unknown, signal: AbortSignal): Promise<{ Job: Record<string, unknown> }> {
-      let job: Job;
-      try {
-        job = jobs.create(parameters);
-      } catch (error) {
-        if (error instanceof AwsError) throw new SyncError(`MediaConvert.${error.code}`, error.message);
-        throw error;
-      }
-      const cancel = () => {
-        if (!job.FinishedAt) job.cancel();
-      };
-      signal.addEventListener('abort', cancel, { once: true });
-      if (signal.aborted) cancel();
-      await job.finished;
-      signal.removeEventListener('abort', cancel);
-      signal.throwIfAborted();
-      const answer = { Job: present(job) };
-      if (job.Status !== 'COMPLETE') throw new SyncError('States.TaskFailed', JSON.stringify(answer.Job));
-      return answer;
-    },
     close: () => jobs.close(),
   };
 }
