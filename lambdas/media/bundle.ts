@@ -25,8 +25,8 @@ export function uniqueNames(names: string[]): string[] {
   });
 }
 
-/** Opens an original and reads ahead. `fail` hears of a body that breaks or is not as long as was said. */
-async function readAhead({ name, open }: Source, fail: (error: unknown) => void) {
+/** Opens an original and reads ahead. `failure` hears of a body that breaks or is not as long as was said, and ends it. */
+async function readAhead({ name, open }: Source, failure: AbortController) {
   const { body, bytes, modified } = await open();
   let seen = 0;
   const content = new Transform({
@@ -37,7 +37,7 @@ async function readAhead({ name, open }: Source, fail: (error: unknown) => void)
     },
     flush: (done) => done(seen === bytes ? null : new Error(`${name} ended after ${seen} of ${bytes} bytes`)),
   });
-  pipeline(body, content).catch(fail);
+  pipeline(body, content, { signal: failure.signal }).catch((error) => failure.abort(error));
   return { name, bytes, modified, content };
 }
 
@@ -57,7 +57,7 @@ export async function bundle(
   const delivered = pipeline(archive, destination);
   delivered.catch(fail);
   const come = (source: Source | undefined) => {
-    const coming = source && readAhead(source, fail);
+    const coming = source && readAhead(source, failure);
     coming?.catch(fail);
     return coming;
   };
@@ -74,17 +74,12 @@ export async function bundle(
       await written;
       unzippedBytes += current.bytes;
     }
-    await archive.finalize();
-    await delivered;
+    await Promise.all([archive.finalize(), delivered]);
     return { zipBytes: archive.pointer(), unzippedBytes };
   } catch (error) {
-    const cause: Error = failure.signal.aborted ? failure.signal.reason : error;
-    archive.destroy(cause);
-    destination.destroy(cause);
-    coming?.then(
-      ({ content }) => content.destroy(cause),
-      () => {},
-    );
-    throw cause;
+    fail(error); // changes nothing when it is only the echo of an earlier failure
+    archive.destroy(failure.signal.reason);
+    destination.destroy(failure.signal.reason);
+    throw failure.signal.reason;
   }
 }
