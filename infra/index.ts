@@ -114,7 +114,6 @@ export default async function stack() {
       errorRule: names.transcodeErrorRule,
       logGroup: names.transcodeEventLogs,
       logs,
-      account,
       queueArn: transcoding.queueArn,
       alertsTopicArn: alerts.topicArn,
     },

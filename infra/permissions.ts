@@ -56,22 +56,20 @@ export const start = (account: Account, queueArn: Text, keyArn: Text, machineArn
   allow(['states:StartExecution'], [machineArn]),
 ];
 
-/** Looks at originals: HeadObject with checksum, ranged GetObject, GetObjectAttributes. */
+/** Looks at originals: HeadObject with checksum, ranged GetObject. */
 export const validate = (account: Account, bucket: EncryptedBucket): Statement[] => [
-  allow(['s3:GetObject', 's3:GetObjectAttributes'], objects(bucket, '*/raw/*')),
+  allow(['s3:GetObject'], objects(bucket, '*/raw/*')),
   tellMissing(bucket, '*/raw/*'),
   key(account, 's3', bucket.keyArn, 'Decrypt'),
 ];
 
-/** Reads originals and poster frames, writes variants. CopyObject carries an original's tags unless told otherwise. */
+/** Reads originals, looks at renditions, reads poster frames; writes variants and copies of documents. */
 export const thumbnails = (account: Account, bucket: EncryptedBucket): Statement[] => [
   allow(['s3:GetObject'], objects(bucket, '*/raw/*', '*/processed/video/*/original/*')),
-  allow(['s3:GetObjectTagging'], objects(bucket, '*/raw/project/*')),
   allow(
     ['s3:PutObject'],
     objects(bucket, '*/processed/photo/*', '*/processed/video/*', '*/processed/project/*'),
   ),
-  allow(['s3:PutObjectTagging'], objects(bucket, '*/processed/project/*')),
   tellMissing(bucket, '*/raw/*', '*/processed/video/*/original/*'),
   key(account, 's3', bucket.keyArn, 'Decrypt', 'GenerateDataKey'),
 ];
@@ -110,10 +108,7 @@ export interface BackendResources {
  * ones. It deletes nothing: the bucket policy leaves room for the future housekeeping job, this role does not use it.
  */
 export const backend = (account: Account, resources: BackendResources): Statement[] => [
-  allow(
-    ['s3:GetObject', 's3:GetObjectAttributes', 's3:PutObject', 's3:PutObjectTagging'],
-    objects(resources.bucket, '*/raw/*'),
-  ),
+  allow(['s3:GetObject', 's3:PutObject', 's3:PutObjectTagging'], objects(resources.bucket, '*/raw/*')),
   allow(['s3:GetObject'], objects(resources.bucket, '*/processed/*')),
   tellMissing(resources.bucket, '*/raw/*', '*/processed/*'),
   // HeadBucket, which readyz asks, lists with no prefix

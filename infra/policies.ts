@@ -6,7 +6,7 @@ type Condition = Record<string, Record<string, Text | Text[]>>;
 export interface Statement {
   Sid?: string;
   Effect: 'Allow' | 'Deny';
-  Principal?: '*' | { AWS: Text | Text[] } | { Service: string };
+  Principal?: '*' | { AWS: Text | Text[] } | { Service: string | string[] };
   Action: string[] | string;
   Resource?: Text[] | Text;
   Condition?: Condition;
@@ -117,19 +117,42 @@ export const logsBucketPolicy = (bucketArn: Text, sourceArn: Text, accountId: st
   },
 ];
 
-/** Policy of the alerts topic: EventBridge rules and CloudWatch alarms of this account publish, over TLS. */
+/**
+ * Policy of the alerts topic: EventBridge rules and this account's CloudWatch alarms publish, over TLS. EventBridge says
+ * nothing about the source when it publishes, so its statement can have no condition (EventBridge user guide, "Amazon
+ * SNS permissions").
+ */
 export const alertsTopicPolicy = (topicArn: Text, accountId: string): Statement[] => [
   denyInsecureTransport('sns:Publish', [topicArn]),
-  ...['events.amazonaws.com', 'cloudwatch.amazonaws.com'].map(
-    (service): Statement => ({
-      Effect: 'Allow',
-      Principal: { Service: service },
-      Action: 'sns:Publish',
-      Resource: topicArn,
-      Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
-    }),
-  ),
+  {
+    Sid: 'Events',
+    Effect: 'Allow',
+    Principal: { Service: 'events.amazonaws.com' },
+    Action: 'sns:Publish',
+    Resource: topicArn,
+  },
+  {
+    Sid: 'Alarms',
+    Effect: 'Allow',
+    Principal: { Service: 'cloudwatch.amazonaws.com' },
+    Action: 'sns:Publish',
+    Resource: topicArn,
+    Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
+  },
 ];
+
+/** Policy of a log group that EventBridge delivers a rule's events to. Only the writing knows its rule. */
+export const eventLogPolicy = (logGroupArn: Text, ruleArn: Text): Statement[] => {
+  const common = {
+    Effect: 'Allow' as const,
+    Principal: { Service: ['delivery.logs.amazonaws.com', 'events.amazonaws.com'] },
+    Resource: pulumi.interpolate`${logGroupArn}:*`,
+  };
+  return [
+    { ...common, Action: 'logs:CreateLogStream' },
+    { ...common, Action: 'logs:PutLogEvents', Condition: { ArnEquals: { 'aws:SourceArn': ruleArn } } },
+  ];
+};
 
 /** Everything an administrator does to a key, but not its use: no decrypting, no new data keys. */
 const KEY_ADMINISTRATION = [
@@ -159,7 +182,8 @@ const KEY_ADMINISTRATION = [
 
 /**
  * Policy of the key. The account administers it; `users` (role ARNs) may use it as far as their own policies say, and
- * nobody else whatever his policy says; the services that write to encrypted log groups and topics may use it.
+ * nobody else whatever his policy says; the services that write to encrypted log groups and topics may use it, of which
+ * EventBridge again cannot be asked for whom.
  * Roles are named in a condition, not as principals: KMS refuses a principal that does not exist yet.
  */
 export const keyPolicy = (account: { id: string; region: string }, users: string[]): Statement[] => {
@@ -192,14 +216,20 @@ export const keyPolicy = (account: { id: string; region: string }, users: string
         },
       },
     },
-    ...['events.amazonaws.com', 'cloudwatch.amazonaws.com'].map(
-      (service): Statement => ({
-        Effect: 'Allow',
-        Principal: { Service: service },
-        Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
-        Resource: '*',
-        Condition: { StringEquals: { 'aws:SourceAccount': account.id } },
-      }),
-    ),
+    {
+      Sid: 'Events',
+      Effect: 'Allow',
+      Principal: { Service: 'events.amazonaws.com' },
+      Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      Resource: '*',
+    },
+    {
+      Sid: 'Alarms',
+      Effect: 'Allow',
+      Principal: { Service: 'cloudwatch.amazonaws.com' },
+      Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      Resource: '*',
+      Condition: { StringEquals: { 'aws:SourceAccount': account.id } },
+    },
   ];
 };

@@ -35,8 +35,14 @@ export class Storage extends pulumi.ComponentResource {
     const media = this.bucket(`${name}-media`, args.mediaBucket, args.protect);
 
     // S3 delivers access logs to no bucket whose default is SSE-KMS
-    this.encrypt(`${name}-logs`, logs.id, { sseAlgorithm: 'AES256' });
-    this.encrypt(`${name}-media`, media.id, { sseAlgorithm: 'aws:kms', kmsMasterKeyId: args.keyArn });
+    this.encrypt(`${name}-logs`, logs.id, {
+      applyServerSideEncryptionByDefault: { sseAlgorithm: 'AES256' },
+    });
+    this.encrypt(`${name}-media`, media.id, {
+      applyServerSideEncryptionByDefault: { sseAlgorithm: 'aws:kms', kmsMasterKeyId: args.keyArn },
+      // one data key for many objects: a gallery costs a handful of KMS calls, not hundreds
+      bucketKeyEnabled: true,
+    });
     this.policy(`${name}-logs`, logs.id, logsBucketPolicy(logs.arn, media.arn, args.account.id));
     this.policy(`${name}-media`, media.id, mediaBucketPolicy(media.arn, args.keyArn, args.deleters));
 
@@ -116,17 +122,9 @@ export class Storage extends pulumi.ComponentResource {
   private encrypt(
     name: string,
     bucket: pulumi.Input<string>,
-    encryption: aws.types.input.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefault,
+    rule: aws.types.input.s3.BucketServerSideEncryptionConfigurationRule,
   ) {
-    new aws.s3.BucketServerSideEncryptionConfiguration(
-      name,
-      {
-        bucket,
-        // one data key for many objects: a gallery costs a handful of KMS calls, not hundreds
-        rules: [{ applyServerSideEncryptionByDefault: encryption, bucketKeyEnabled: true }],
-      },
-      { parent: this },
-    );
+    new aws.s3.BucketServerSideEncryptionConfiguration(name, { bucket, rules: [rule] }, { parent: this });
   }
 
   private policy(name: string, bucket: pulumi.Input<string>, statements: Statement[]) {

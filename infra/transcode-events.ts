@@ -1,8 +1,7 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { type LogRetention, logGroup } from './log-group.ts';
-import type { Account } from './permissions.ts';
-import { policy } from './policies.ts';
+import { eventLogPolicy, policy } from './policies.ts';
 
 export interface TranscodeEventsArgs {
   /** Name of the rule for jobs that ended, well or badly. */
@@ -12,7 +11,6 @@ export interface TranscodeEventsArgs {
   /** Name of the log group that keeps every end. */
   logGroup: string;
   logs: LogRetention;
-  account: Account;
   /** MediaConvert queue whose jobs are watched. */
   queueArn: pulumi.Input<string>;
   alertsTopicArn: pulumi.Input<string>;
@@ -52,15 +50,7 @@ export class TranscodeEvents extends pulumi.ComponentResource {
       name,
       {
         policyName: args.rule,
-        policyDocument: policy([
-          {
-            Effect: 'Allow',
-            Principal: { Service: 'events.amazonaws.com' },
-            Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-            Resource: pulumi.interpolate`${kept.arn}:*`,
-            Condition: { StringEquals: { 'aws:SourceAccount': args.account.id } },
-          },
-        ]),
+        policyDocument: policy(eventLogPolicy(kept.arn, ended.arn)),
       },
       { parent: this },
     );
