@@ -6,7 +6,7 @@ const Common = z.object({
   MEDIA_BUCKET: z.string().min(3),
   /** name of the W3C trace context header on outgoing requests */
   TRACE_HEADER_KEY: z.string().min(1),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 
 /** What each function reads from its environment: the file's name → schema. */
