@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { UploadType } from '../../statemachines/contracts.ts';
-import type { ServiceConfig } from '../config.ts';
-
-export type Limits = Pick<ServiceConfig, 'MAX_FILES_PER_BATCH' | 'MAX_FILE_BYTES' | 'MAX_BATCH_BYTES'>;
+import type { Limits } from '../media/manifest.ts';
 
 /** Older names of fields, still understood: `{old: new}`. A request that has both is refused for the old one. */
 const renamed = <S extends z.ZodType>(names: Record<string, string>, schema: S) =>
@@ -32,6 +30,10 @@ const text = (maximum: number, minimum = 1) =>
     .refine((value) => !BIDI.test(value), 'must not contain characters that turn the direction of text')
     .refine((value) => value.isWellFormed(), 'must be valid Unicode');
 
+/** What tells two things apart in the database, where trailing spaces do not count. */
+const name = (maximum: number) =>
+  text(maximum).refine((value) => value.trim() === value, 'must not begin or end with a space');
+
 const Filename = text(255)
   .refine((name) => !/[/\\]/.test(name), 'must not contain a path: a slash or a backslash')
   .refine((name) => !/^\.*$/.test(name), 'must not consist of dots')
@@ -43,7 +45,7 @@ const BatchId = z
   .uuid()
   .transform((id) => id.toLowerCase())
   .meta({ description: 'as `POST /uploads` answered it' });
-const ClientId = text(120).meta({
+const ClientId = name(120).meta({
   description: "the client's own name for the file, unique in its batch",
   examples: ['horizontal-01'],
 });
@@ -129,52 +131,22 @@ const uploadFile = (limits: Limits) =>
       .transform(({ checksum, orientation: _, ...file }) => ({ ...file, checksumSha256: checksum })),
   );
 
-/** What must be unique in a manifest: name of the fields → what tells two files apart. */
-const UNIQUE: { field: string; words: string; of: (file: UploadFileInput) => string | undefined }[] = [
-  { field: 'clientId', words: 'clientId', of: (file) => file.clientId },
-  { field: 'sequence', words: 'asset type and sequence', of: (file) => `${file.assetType}/${file.sequence}` },
-  { field: 'title', words: 'title', of: (file) => file.title && `${file.assetType}/${file.title}` },
-];
-interface UploadFileInput {
-  clientId: string;
-  assetType: string;
-  sequence: number;
-  title?: string | undefined;
-}
-
-/** Body of `POST /uploads`: the manifest. */
+/** Body of `POST /uploads`: the manifest. The rules between its files are the domain's (media/manifest.ts). */
 export const uploadsRequest = (limits: Limits) =>
   renamed(
     LISTING,
     z
       .strictObject({
         listingIdentityId: ListingIdentityId,
-        batchReference: text(120)
+        batchReference: name(120)
           .optional()
           .meta({ description: 'names a new batch; the same again is the same batch' }),
         batchId: BatchId.optional().meta({ description: 'adds to an open or a failed batch' }),
         files: z.array(uploadFile(limits)).min(1).max(limits.MAX_FILES_PER_BATCH),
       })
-      .superRefine(({ batchReference, batchId, files }, context) => {
-        const complain = (path: (string | number)[], message: string) =>
-          context.addIssue({ code: 'custom', path, message });
-
-        if (!batchReference && !batchId)
-          complain(['batchReference'], 'is required where there is no batchId');
-        const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-        if (bytes > limits.MAX_BATCH_BYTES) {
-          complain(['files'], `must not be more than ${limits.MAX_BATCH_BYTES} bytes together`);
-        }
-        for (const { field, words, of } of UNIQUE) {
-          const first = new Map<string, number>();
-          for (const [index, file] of files.entries()) {
-            const value = of(file);
-            if (value === undefined) continue;
-            const earlier = first.get(value);
-            if (earlier === undefined) first.set(value, index);
-            else complain(['files', index, field], `repeats the ${words} of files[${earlier}]`);
-          }
-        }
+      .refine(({ batchReference, batchId }) => batchReference ?? batchId, {
+        path: ['batchReference'],
+        message: 'is required where there is no batchId',
       }),
   );
 

@@ -1,15 +1,9 @@
+import type { Limits } from '../media/manifest.ts';
 import type { JobAnswer, MediaOperations } from '../media/operations.ts';
 import { Job, Retry, Status, Uploads } from './answers.ts';
 import { etagOf, matches } from './etag.ts';
 import { type Route, route } from './route.ts';
-import {
-  BatchRequest,
-  CompleteRequest,
-  type Limits,
-  ProcessRequest,
-  RetryRequest,
-  uploadsRequest,
-} from './schemas.ts';
+import { BatchRequest, CompleteRequest, ProcessRequest, RetryRequest, uploadsRequest } from './schemas.ts';
 
 const POLL_SECONDS = '2';
 

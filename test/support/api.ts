@@ -5,7 +5,7 @@ import type { Checks } from '../../service/api/health.ts';
 import { createLog } from '../../service/log.ts';
 import type { MediaOperations } from '../../service/media/operations.ts';
 import { createMetrics } from '../../service/metrics.ts';
-import { type FakeStore, fakeMedia } from './fake-media.ts';
+import { type FakeStore, fakeMedia, LIMITS } from './fake-media.ts';
 import { serve } from './serve.ts';
 import { startTokenIssuer } from './token-issuer.ts';
 
@@ -16,9 +16,7 @@ const CONFIG: AppConfig = {
   VERSION: '1.2.3',
   CALLBACK_SECRET,
   CORS_ORIGINS: ['https://app.toq.test'],
-  MAX_FILES_PER_BATCH: 60,
-  MAX_FILE_BYTES: 256 * 1024 ** 2,
-  MAX_BATCH_BYTES: 1024 ** 3,
+  ...LIMITS,
 };
 
 export interface ProblemBody {

@@ -1,4 +1,5 @@
-import { conflict, notFound } from '../../service/errors.ts';
+import { conflict, invalid, notFound } from '../../service/errors.ts';
+import { validateManifest } from '../../service/media/manifest.ts';
 import type {
   Caller,
   DownloadsAnswer,
@@ -9,6 +10,12 @@ import type {
 import type { Callback } from '../../statemachines/contracts.ts';
 
 export const BATCH_ID = '0b9f4f0e-8a3c-4f57-9d55-6f3d7f6f2b11';
+
+export const LIMITS = {
+  MAX_FILES_PER_BATCH: 60,
+  MAX_FILE_BYTES: 256 * 1024 ** 2,
+  MAX_BATCH_BYTES: 1024 ** 3,
+};
 
 /** What the fake has been brought to keep. */
 export interface FakeStore {
@@ -41,6 +48,8 @@ export function fakeMedia(): { media: MediaOperations; store: FakeStore } {
   const media: MediaOperations = {
     async openUploads(caller, request, { traceparent }) {
       enter(request);
+      const errors = validateManifest(request.files, LIMITS);
+      if (errors.length > 0) throw invalid(errors);
       const same = store.batches.find((batch) => batch.request.batchReference === request.batchReference);
       if (same && JSON.stringify(same.request) !== JSON.stringify(request)) {
         throw conflict('reference_in_use', 'Another manifest has this reference.');

@@ -84,6 +84,11 @@ const BAD: Record<string, [unknown, string, RegExp]> = {
     '/batchReference',
     /at most 120/,
   ],
+  'a reference that ends in a space': [
+    manifest(undefined, { batchReference: 'tuesday ' }),
+    '/batchReference',
+    /end with a space/,
+  ],
   'a batch id that is no UUID': [manifest(undefined, { batchId: '17' }), '/batchId', /must be a UUID/],
   'an unknown field': [manifest(undefined, { status: 'READY' }), '/status', /"status" is not a field/],
   'an unknown field of a file': [
@@ -105,7 +110,7 @@ const BAD: Record<string, [unknown, string, RegExp]> = {
       ),
     ),
     '/files',
-    /more than 1073741824 bytes/,
+    /1073741824 are allowed/,
   ],
   'a negative sequence': [manifest([file({ sequence: -1 })]), '/files/0/sequence', /at least 1/],
   'no sequence': [manifest([file({ sequence: undefined })]), '/files/0/sequence', /is required/],
@@ -174,17 +179,17 @@ const BAD: Record<string, [unknown, string, RegExp]> = {
   'the same clientId twice': [
     manifest([file(), file({ sequence: 2, title: undefined })]),
     '/files/1/clientId',
-    /repeats the clientId of files\[0\]/,
+    /^one: another file .* this clientId/,
   ],
   'the same place twice': [
     manifest([file(), file({ clientId: 'two', title: undefined })]),
     '/files/1/sequence',
-    /repeats the asset type and sequence/,
+    /^two: .* asset type and sequence/,
   ],
   'the same title twice': [
     manifest([file(), file({ clientId: 'two', sequence: 2 })]),
     '/files/1/title',
-    /repeats the title/,
+    /^two: .* title/,
   ],
 };
 for (const [title, [body, pointer, words]] of Object.entries(BAD)) {
