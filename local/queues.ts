@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { type BuildAppOptions, buildApp } from 'fauxqs';
 import type { AwsService, SignedRequest } from './door.ts';
@@ -44,12 +45,21 @@ async function openFauxqs(directory: string, region: string) {
   const { S3Store } = await part<{ S3Store: new () => Stores['s3Store'] }>('s3/s3Store.js');
   const stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() };
   const persistence = new PersistenceManager(directory);
+  // fauxqs 2.4.1 writes NULL over the receive count when a message becomes visible again, which the table refuses
+  const database = new DatabaseSync(path.join(directory, 'fauxqs.db'));
+  const makeVisible = database.prepare(
+    'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL WHERE message_id = ?',
+  );
+  persistence.updateMessageReady = (messageId) => void makeVisible.run(messageId);
   persistence.loadSqsAndSns(stores.sqsStore, stores.snsStore);
   stores.sqsStore.persistence = persistence;
   stores.snsStore.persistence = persistence;
   for (const queue of stores.sqsStore.allQueues()) queue.persistence = persistence;
   const app = buildApp({ logger: false, defaultRegion: region, stores });
-  app.addHook('onClose', async () => persistence.close());
+  app.addHook('onClose', async () => {
+    database.close();
+    persistence.close();
+  });
   await app.ready();
   return { app, stores };
 }
