@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import knex, { type Knex } from 'knex';
 
 export interface DatabaseAddress {
@@ -57,3 +58,36 @@ export const databaseSettings = (address: DatabaseAddress): Knex.Config => ({
 
 /** Opens a pool. The caller ends it with `destroy()`. */
 export const openDatabase = (address: DatabaseAddress): Knex => knex(databaseSettings(address));
+
+/** MySQL's ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK: "try restarting transaction". */
+const RESTART = new Set([1205, 1213]);
+const ATTEMPTS = 6;
+
+/** Runs a short transaction, again from its beginning when the database says so. */
+export async function transact<T>(
+  pool: Knex,
+  work: (transaction: Knex.Transaction) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await pool.transaction(work);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !RESTART.has(errorNumber(error))) throw error;
+      await sleep(Math.random() * 20 * 2 ** attempt);
+    }
+  }
+}
+
+/** The unique key that a statement would have broken, or null when that is not what went wrong. */
+export function brokenUniqueKey(error: unknown): string | null {
+  if (errorNumber(error) !== 1062) return null;
+  // MySQL 8 says 'table.key', MariaDB says 'key'
+  return /for key '(?:[^'.]+\.)?([^']+)'/.exec(error instanceof Error ? error.message : '')?.[1] ?? null;
+}
+
+/** objection wraps the driver's error for some kinds and keeps it in `nativeError`. */
+function errorNumber(error: unknown): number {
+  if (typeof error !== 'object' || error === null) return 0;
+  if ('errno' in error && typeof error.errno === 'number') return error.errno;
+  return 'nativeError' in error ? errorNumber(error.nativeError) : 0;
+}

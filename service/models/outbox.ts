@@ -1,0 +1,67 @@
+import type { Knex } from 'knex';
+import { fromNow, now, Table } from './table.ts';
+
+/** Something the queue or Step Functions has to be told about a job. */
+export class OutboxEntry extends Table {
+  static override tableName = 'media_outbox';
+
+  declare id: number;
+  declare jobId: number;
+  declare kind: 'processing' | 'finalization';
+  declare attempts: number;
+  declare publications: number;
+  declare lastError: string | null;
+  declare createdAt: Date;
+  declare availableAt: Date;
+  declare publishedAt: Date | null;
+}
+
+/** Written leased: the request that decided it is the first to try. */
+export const insertOutboxEntry = (
+  transaction: Knex,
+  entry: { jobId: number; kind: OutboxEntry['kind'] },
+  leaseSeconds: number,
+) =>
+  OutboxEntry.query(transaction).insert({
+    ...entry,
+    attempts: 1,
+    createdAt: now(),
+    availableAt: fromNow(leaseSeconds),
+  });
+
+export const findDueEntries = (knex: Knex, limit: number) =>
+  OutboxEntry.query(knex)
+    .whereNull('published_at')
+    .where('available_at', '<=', now())
+    .orderBy('available_at')
+    .limit(limit);
+
+/** Takes the entry for so long. False: someone else has it, or it is published. */
+export const leaseEntry = async (knex: Knex, id: number, leaseSeconds: number) =>
+  (await OutboxEntry.query(knex)
+    .patch({ availableAt: fromNow(leaseSeconds) })
+    .increment('attempts', 1)
+    .where({ id })
+    .whereNull('published_at')
+    .where('available_at', '<=', now())) === 1;
+
+export const markPublished = (transaction: Knex, id: number) =>
+  OutboxEntry.query(transaction)
+    .patch({ publishedAt: now(), lastError: null })
+    .increment('publications', 1)
+    .where({ id })
+    .whereNull('published_at');
+
+export const markFailed = (knex: Knex, id: number, error: string, retryInSeconds: number) =>
+  OutboxEntry.query(knex)
+    .patch({ lastError: error.slice(0, 2000), availableAt: fromNow(retryInSeconds) })
+    .where({ id })
+    .whereNull('published_at');
+
+/** Has it published once more. Undefined: it has been published so often that it will not help. */
+export const republish = async (knex: Knex, jobId: number, atMost: number) =>
+  (await OutboxEntry.query(knex)
+    .patch({ publishedAt: null, attempts: 0, availableAt: now() })
+    .where({ job_id: jobId })
+    .whereNotNull('published_at')
+    .where('publications', '<', atMost)) === 1;
