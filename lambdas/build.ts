@@ -11,9 +11,9 @@ const BESIDE: Partial<Record<Task, string[]>> = { thumbnails: ['sharp', 'libheif
 /** Folders of those packages that only their own build needs. */
 const LEFT_OUT = ['src', 'install', 'docs', 'libheif'];
 
-const options = (task: Task): BuildOptions => ({
+const options = (task: Task, folder: string): BuildOptions => ({
   entryPoints: [path.join(import.meta.dirname, `${task}.ts`)],
-  outfile: path.join(root, 'dist/lambdas', task, 'index.mjs'),
+  outfile: path.join(folder, 'index.mjs'),
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
@@ -42,11 +42,13 @@ function closure(name: string, found = new Set<string>()): Set<string> {
   return found;
 }
 
-/** Builds one function into `dist/lambdas/{task}/`, a folder that runs by itself. Returns the bundle's bytes. */
-export async function buildTask(task: Task): Promise<number> {
-  const folder = path.join(root, 'dist/lambdas', task);
+/**
+ * Builds one function into a folder that runs by itself on this platform: the same sources make the same bytes.
+ * Returns the size of the bundle, without what is beside it, in bytes.
+ */
+export async function buildTask(task: Task, folder: string): Promise<number> {
   rmSync(folder, { recursive: true, force: true });
-  await build(options(task));
+  await build(options(task, folder));
   for (const name of (BESIDE[task] ?? []).flatMap((one) => [...closure(one)])) {
     const from = path.join(modules, name);
     cpSync(from, path.join(folder, 'node_modules', name), {
@@ -59,7 +61,7 @@ export async function buildTask(task: Task): Promise<number> {
 
 if (import.meta.main) {
   for (const task of Object.keys(environments) as Task[]) {
-    const bytes = await buildTask(task);
+    const bytes = await buildTask(task, path.join(root, 'dist/lambdas', task));
     const beside = BESIDE[task] ? `, beside it ${BESIDE[task].join(', ')}` : '';
     console.log(`dist/lambdas/${task}  ${Math.round(bytes / 1024)} KiB${beside}`);
   }
