@@ -16,7 +16,7 @@ const AssumeRole = z.object({
   RoleArn: z.string().startsWith('arn:aws:iam::'),
   RoleSessionName: z.string().regex(/^[\w+=,.@-]{2,64}$/),
   DurationSeconds: z.coerce.number().int().min(900).max(43_200).default(3600),
-  Policy: z.undefined('session policies are not supported by the local cloud'),
+  Policy: z.undefined('session policies are not supported by the local cloud').optional(),
   ExternalId: z.string().optional(),
 });
 
