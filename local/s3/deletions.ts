@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { AwsError } from '../aws-error.ts';
+import type { Bucket } from '../graph/manifest.ts';
+import { readWriteCondition } from './conditions.ts';
+import { readXml } from './documents.ts';
+import { invalidRequest } from './errors.ts';
+import { declaredAlgorithm } from './payload.ts';
+import { sendEmpty, sendXml } from './reply.ts';
+import type { Exchange } from './request.ts';
+import { blobsOf, findBucket, newVersionId, type Store } from './store.ts';
+
+interface Deleted {
+  /** the version that is gone, or the delete marker that is there instead */
+  versionId?: string;
+  deleteMarker: boolean;
+}
+
+/** Removes a version for good, or without an id hides the key behind a delete marker where the bucket is versioned. */
+function deleteVersion(store: Store, bucket: Bucket, key: string, versionId: string | undefined): Deleted {
+  const { catalogue } = store;
+  if (versionId === undefined && bucket.versioned) {
+    const marker = { key, versionId: newVersionId(bucket), lastModified: store.now().toISOString() };
+    catalogue.add(bucket.name, marker);
+    return { versionId: marker.versionId, deleteMarker: true };
+  }
+  const removed = catalogue.remove(bucket.name, key, versionId ?? 'null');
+  store.blobs.remove(blobsOf(removed));
+  const deleteMarker = removed !== undefined && !removed.object;
+  return versionId === undefined ? { deleteMarker } : { versionId, deleteMarker };
+}
+
+export async function deleteObject(store: Store, { request, response }: Exchange) {
+  const bucket = findBucket(store, request.bucket);
+  const condition = readWriteCondition(request);
+  const deleted = store.catalogue.transaction(() => {
+    condition(store.catalogue.find(bucket.name, request.key), false);
+    return deleteVersion(store, bucket, request.key, request.query.get('versionId'));
+  });
+  if (deleted.versionId !== undefined) response.setHeader('x-amz-version-id', deleted.versionId);
+  if (deleted.deleteMarker) response.setHeader('x-amz-delete-marker', 'true');
+  sendEmpty(response, 204);
+}
+
+const DeleteDocument = z.object({
+  Delete: z.object({
+    Quiet: z.string().optional(),
+    Object: z
+      .array(z.object({ Key: z.string().min(1), VersionId: z.string().optional() }))
+      .min(1)
+      .max(1000),
+  }),
+});
+
+export async function deleteObjects(store: Store, { request, response }: Exchange) {
+  const bucket = findBucket(store, request.bucket);
+  if (request.header('content-md5') === undefined && !declaredAlgorithm(request)) {
+    throw invalidRequest('Missing required header for this request: Content-MD5 OR x-amz-checksum-*');
+  }
+  const { Delete } = await readXml(request, DeleteDocument);
+  const quiet = Delete.Quiet === 'true';
+  const results = Delete.Object.map(({ Key, VersionId }) => {
+    try {
+      const { versionId, deleteMarker } = store.catalogue.transaction(() =>
+        deleteVersion(store, bucket, Key, VersionId),
+      );
+      return {
+        Deleted: {
+          Key,
+          VersionId,
+          DeleteMarker: deleteMarker || undefined,
+          DeleteMarkerVersionId: deleteMarker ? versionId : undefined,
+        },
+      };
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      return { Error: { Key, VersionId, Code: error.code, Message: error.message } };
+    }
+  });
+  sendXml(response, 'DeleteResult', {
+    Deleted: quiet ? undefined : results.flatMap(({ Deleted }) => Deleted ?? []),
+    Error: results.flatMap(({ Error: refused }) => refused ?? []),
+  });
+}
