@@ -66,8 +66,10 @@ export function applyCallback(
 }
 
 /** Gives a job up: it, and the assets it is still at work on, become FAILED `STUCK`. False: it had ended already. */
-export function giveUp(dependencies: MediaDependencies, publish: Publish) {
-  return async (jobId: number, detail: string): Promise<boolean> => {
+export type GiveUp = (jobId: number, detail: string) => Promise<boolean>;
+
+export function giveUp(dependencies: MediaDependencies, publish: Publish): GiveUp {
+  return async (jobId, detail) => {
     const found = await findJob(dependencies.knex, jobId);
     if (!found) return false;
     const applied = await transact(dependencies.knex, async (transaction): Promise<Applied | null> => {

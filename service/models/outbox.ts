@@ -58,10 +58,22 @@ export const markFailed = (knex: Knex, id: number, error: string, retryInSeconds
     .where({ id })
     .whereNull('published_at');
 
-/** Has it published once more. Undefined: it has been published so often that it will not help. */
-export const republish = async (knex: Knex, jobId: number, atMost: number) =>
-  (await OutboxEntry.query(knex)
+/** Has a job published once more: `waiting` when that is under way already, `exhausted` after so many times. */
+export async function republish(
+  knex: Knex,
+  jobId: number,
+  atMost: number,
+): Promise<'again' | 'waiting' | 'exhausted'> {
+  const again = await OutboxEntry.query(knex)
     .patch({ publishedAt: null, attempts: 0, availableAt: now() })
     .where({ job_id: jobId })
     .whereNotNull('published_at')
-    .where('publications', '<', atMost)) === 1;
+    .where('publications', '<', atMost);
+  if (again === 1) return 'again';
+  const waiting = await OutboxEntry.query(knex)
+    .where({ job_id: jobId })
+    .whereNull('published_at')
+    .select('id')
+    .first();
+  return waiting ? 'waiting' : 'exhausted';
+}
