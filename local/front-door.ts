@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { readAuthorization } from './authorization.ts';
 import { AwsError, sendAwsError } from './aws-error.ts';
 import { readHeaders, readQuery, splitTarget } from './canonical-request.ts';
 import type { Credentials } from './credentials.ts';
 import type { AwsService, SignedRequest } from './door.ts';
 import { sha256Hex, verifySignature } from './sigv4.ts';
+import { xmlDocument, xmlElement } from './xml.ts';
 
 export interface DoorOptions {
   /** by the service name of the credential scope: `s3`, `sqs`, `states`, `sts`, … */
@@ -50,6 +52,29 @@ const tooLarge = (maximumBytes: number) =>
   new AwsError('RequestEntityTooLarge', 413, `The request body is larger than ${maximumBytes} bytes.`);
 
 const awaitsContinue = (request: IncomingMessage) => request.headers.expect?.toLowerCase() === '100-continue';
+
+/** The client hung up in the middle of its request or of the answer: there is nobody to tell, and nothing to mend. */
+const hasGone = (error: unknown) =>
+  error instanceof Error &&
+  'code' in error &&
+  ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(String(error.code));
+
+/** Answers, in S3's words, what is no HTTP or ends before the announced length, for which there is no response object. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex) {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const members =
+    error.code === 'HPE_INVALID_EOF_STATE'
+      ? { Code: 'IncompleteBody', Message: 'The request body terminated unexpectedly' }
+      : { Code: 'BadRequest', Message: 'An error occurred when parsing the HTTP request.' };
+  const body = xmlDocument(xmlElement('Error', members));
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/xml\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}
 
 /** The payload hash that S3 signs: it is in the head, so that the signature can be judged before the body has come. */
 function s3PayloadHash(request: IncomingMessage, presigned: boolean) {
@@ -131,8 +156,7 @@ export async function startDoor(options: DoorOptions): Promise<Door> {
         service = name;
       });
     } catch (error) {
-      // A client that has gone hears no answer, and it is no error of ours.
-      if (request.destroyed && response.destroyed) return;
+      if (hasGone(error)) return;
       if (!(error instanceof AwsError)) report(error);
       const refusal =
         error instanceof AwsError
@@ -149,6 +173,7 @@ export async function startDoor(options: DoorOptions): Promise<Door> {
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 20_000 }, listener);
   // Node would say "100 Continue" at once; S3 says it after the signature, so that a refused body is never sent.
   server.on('checkContinue', listener);
+  server.on('clientError', answerBrokenRequest);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port ?? 0, '127.0.0.1', resolve);

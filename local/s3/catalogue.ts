@@ -87,6 +87,9 @@ export function openCatalogue(file: string) {
     saveUpload: database.prepare('INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?)'),
     updateUpload: database.prepare('UPDATE uploads SET upload = ? WHERE id = ?'),
     dropUpload: database.prepare('DELETE FROM uploads WHERE id = ?'),
+    forgetCompleted: database.prepare(
+      "DELETE FROM uploads WHERE initiated < ? AND json_extract(upload, '$.completed') IS NOT NULL",
+    ),
     parts: database.prepare('SELECT part FROM parts WHERE upload_id = ? ORDER BY number'),
     everyPart: database.prepare('SELECT part FROM parts'),
     savePart: database.prepare('INSERT OR REPLACE INTO parts VALUES (?, ?, ?)'),
@@ -182,6 +185,11 @@ export function openCatalogue(file: string) {
 
     savePart(uploadId: string, part: UploadedPart) {
       sql.savePart.run(uploadId, part.number, JSON.stringify(part));
+    },
+
+    /** Forgets the results of uploads that began before `instant` (ISO 8601) and are completed. */
+    forgetCompleted(instant: string) {
+      sql.forgetCompleted.run(instant);
     },
 
     /** Every blob that an object or a part refers to. */

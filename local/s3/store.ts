@@ -29,6 +29,9 @@ export interface Store {
   created: (event: ObjectCreated) => void;
 }
 
+/** For how long a completed multipart upload may be completed again, in milliseconds. */
+const REPEATABLE = 86_400_000;
+
 /** Opens the store below `directory`, and removes what a crash has left half-written there. */
 export function openStore(
   directory: string,
@@ -37,6 +40,7 @@ export function openStore(
   mkdirSync(directory, { recursive: true });
   const catalogue = openCatalogue(join(directory, 'catalogue.sqlite'));
   const blobs = createBlobs(join(directory, 'blobs'));
+  catalogue.forgetCompleted(new Date(options.now().getTime() - REPEATABLE).toISOString());
   blobs.sweep(catalogue.blobs());
   return { ...options, catalogue, blobs };
 }
