@@ -4,6 +4,7 @@ import { z } from 'zod';
 const Positive = z.int().positive();
 const Seconds = z.number().positive();
 const Arn = z.string().startsWith('arn:aws:', 'must be an ARN (arn:aws:…)');
+const ACCOUNT_ID = 'must be the 12 digits of an AWS account, in quotes';
 /** Retention periods that CloudWatch Logs accepts, in days. */
 const LOG_RETENTION = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -12,7 +13,7 @@ const LOG_RETENTION = [
 /** Every key of the stack's configuration; each is explained in Pulumi.staging.yaml. */
 export const Configuration = z.strictObject({
   account: z.strictObject({
-    id: z.string().regex(/^\d{12}$/, 'must be the 12 digits of an AWS account, in quotes'),
+    id: z.string(ACCOUNT_ID).regex(/^\d{12}$/, ACCOUNT_ID),
     region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region such as us-east-1'),
   }),
   protectData: z.boolean(),
@@ -30,7 +31,7 @@ export const Configuration = z.strictObject({
     }),
     accessLogDays: Positive.default(365),
   }),
-  alerts: z.strictObject({ email: z.email().optional() }).default({}),
+  alerts: z.strictObject({ email: z.email('must be an email address').optional() }).default({}),
   database: z.strictObject({
     host: z.string().min(1),
     port: Positive.max(65_535).default(3306),
@@ -45,7 +46,7 @@ export const Configuration = z.strictObject({
       .string()
       .regex(/@sha256:[0-9a-f]{64}$/, 'must name the image by digest: repository@sha256:<64 hex digits>'),
     version: z.string().min(1).optional(),
-    cpu: z.union([z.literal(256), z.literal(512), z.literal(1024), z.literal(2048), z.literal(4096)]),
+    cpu: z.literal([256, 512, 1024, 2048, 4096], 'must be a Fargate size: 256, 512, 1024, 2048 or 4096'),
     memoryMiB: z.int().min(512),
     port: Positive.max(65_535).default(3000),
     logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -125,7 +126,8 @@ function parsed(text: string): unknown {
 }
 
 function sentences(project: string, raw: unknown, issue: z.core.$ZodIssue): string[] {
-  const at = (path: PropertyKey[]) => `${project}:${path.map(String).join('.')}`;
+  const at = ([key, ...path]: PropertyKey[]) =>
+    `${project}:${String(key)}${path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')}`;
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const name = at([...issue.path, key]);
@@ -135,10 +137,12 @@ function sentences(project: string, raw: unknown, issue: z.core.$ZodIssue): stri
   const name = at(issue.path);
   const remedy = `pulumi config set --path '${name}' <value>, as explained in Pulumi.staging.yaml`;
   const missing = issue.path.reduce(valueAt, raw) === undefined;
-  return [`${name} ${missing ? 'is missing' : lowerFirst(issue.message)}. Remedy: ${remedy}`];
+  return [`${name} ${missing ? 'is missing' : complaint(issue.message)}. Remedy: ${remedy}`];
 }
 
 const valueAt = (value: unknown, key: PropertyKey): unknown =>
   value && typeof value === 'object' ? Reflect.get(value, key) : undefined;
 
-const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
+/** Our own messages say what a value must be, zod's what is wrong with it. */
+const complaint = (message: string) =>
+  message.startsWith('must ') ? message : `is not valid: ${message.replace('Invalid input: ', '')}`;

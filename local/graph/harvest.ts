@@ -56,10 +56,10 @@ export interface HarvestOptions {
   secretKeys: string[];
   model: Model;
   program: () => Promise<unknown>;
+  /** how long it may take, in milliseconds: a program that waits for something that never comes is given up */
+  patience?: number;
 }
 
-/** A program that waits for something that never comes is given up after so many milliseconds. */
-const PATIENCE = 30_000;
 const { specialArchiveSig, specialAssetSig, specialSecretSig, specialSigKey, unknownValue } = pulumi.runtime;
 
 let last: Promise<unknown> = Promise.resolve();
@@ -82,6 +82,7 @@ async function harvestNow({
   secretKeys,
   model,
   program,
+  patience = 30_000,
 }: HarvestOptions): Promise<Graph> {
   const resources = new Map<string, Resource>();
   const problems: string[] = [];
@@ -108,17 +109,18 @@ async function harvestNow({
   record(resources, problems);
 
   const detached: unknown[] = [];
-  const note = (reason: unknown) => detached.push(reason);
-  process.on('unhandledRejection', note);
+  const restore = hearRejections((reason) => detached.push(reason));
   try {
-    await inTime(finish(program));
-    if (detached.length) throw new AggregateError(detached, `the program failed: ${messages(detached)}`);
+    await inTime(finish(program), patience);
+    if (detached.length) throw new Error(`the program failed: ${messages(detached)}`);
   } catch (error) {
     // what is still pending fails now, rather than in the middle of the next harvest
-    await Promise.race([pulumi.runtime.disconnect().catch(note), pause(200)]);
-    throw error;
+    await Promise.race([pulumi.runtime.disconnect().catch(() => undefined), pause(200)]);
+    await turn();
+    if (!problems.length) throw error;
+    throw new Error([...problems, messages([error])].join('\n'), { cause: error });
   } finally {
-    process.off('unhandledRejection', note);
+    restore();
   }
 
   const sorted = [...resources.values()].sort((a, b) => (a.urn < b.urn ? -1 : 1));
@@ -129,15 +131,30 @@ async function harvestNow({
 async function finish(program: () => Promise<unknown>) {
   await pulumi.runtime.runInPulumiStack(program);
   await pulumi.runtime.disconnect();
-  // rejections of detached promises are reported one turn later
-  await new Promise(setImmediate);
+  await turn();
 }
 
-async function inTime(work: Promise<void>) {
+/**
+ * Pulumi lets errors inside `apply` reject promises that nobody holds. While a program runs, these are its own, and
+ * nobody else's listener (which would end the process) hears of them. Returns how to undo that.
+ */
+function hearRejections(listener: (reason: unknown) => void) {
+  const others = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection').on('unhandledRejection', listener);
+  return () => {
+    process.off('unhandledRejection', listener);
+    for (const other of others) process.on('unhandledRejection', other);
+  };
+}
+
+/** Node reports the rejections of detached promises at the end of a turn of its event loop. */
+const turn = () => new Promise(setImmediate);
+
+async function inTime(work: Promise<void>, patience: number) {
   const late = new AbortController();
-  const timeout = pause(PATIENCE, late.signal).then(() => {
+  const timeout = pause(patience, late.signal).then(() => {
     throw new Error(
-      `the program did not end within ${PATIENCE / 1000} s: it waits for a value that never comes`,
+      `the program did not end within ${patience / 1000} s: it waits for a value that never comes`,
     );
   });
   try {

@@ -8,7 +8,7 @@ import type { Manifest } from './manifest.ts';
 import { models, type Place } from './models.ts';
 import { manifestOf } from './projection.ts';
 
-/** Values that replace or join those of `Pulumi.{stack}.yaml`, merged key by key: `{service: {port: 4000}}`. */
+/** Values that replace or join those of `Pulumi.{stack}.yaml`, merged key by key: `{service: {port: 4000}}`; null removes one. */
 export type ConfigOverrides = { [setting: string]: unknown };
 
 export interface HarvestStackOptions {
@@ -82,7 +82,9 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 function merge(base: unknown, over: unknown): unknown {
   if (!isObject(base) || !isObject(over)) return over === undefined ? base : over;
   const keys = new Set([...Object.keys(base), ...Object.keys(over)]);
-  return Object.fromEntries([...keys].map((key) => [key, merge(base[key], over[key])]));
+  return Object.fromEntries(
+    [...keys].filter((key) => over[key] !== null).map((key) => [key, merge(base[key], over[key])]),
+  );
 }
 
 /** The CLI hands structured values over as JSON text and scalars as they are. */

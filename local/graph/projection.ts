@@ -57,7 +57,8 @@ const ELSEWHERE = [
 
 /** A sentence for each ARN in the graph whose resource nobody declares. */
 export function dangling(graph: Graph): string[] {
-  const declared = graph.resources.flatMap(({ outputs }) =>
+  const resources = graph.resources.filter(({ kind }) => kind === 'custom' || kind === 'read');
+  const declared = resources.flatMap(({ outputs }) =>
     [outputs.arn, outputs.executionArn, ...Object.values(outputs.outputs ?? {})].filter(
       (arn) => typeof arn === 'string',
     ),
@@ -73,14 +74,12 @@ export function dangling(graph: Graph): string[] {
         (arn.includes('*') && own.startsWith(literal)),
     );
   };
-  return graph.resources
-    .filter(({ kind }) => kind === 'custom')
-    .flatMap(({ type, name, inputs }) => {
-      // of this account, or a bucket: other ARNs without an account are AWS's own
-      const arns =
-        JSON.stringify(inputs).match(/arn:aws:(s3:::|[a-z0-9-]+:[a-z0-9-]*:\d{12}:)[^"\\,\s]*/g) ?? [];
-      return [...new Set(arns)]
-        .filter((arn) => !known(arn))
-        .map((arn) => `${type} (${name}): ${arn} is not declared`);
-    });
+  return resources.flatMap(({ type, name, inputs }) => {
+    // of this account, or a bucket: other ARNs without an account are AWS's own
+    const arns =
+      JSON.stringify(inputs).match(/arn:aws:(s3:::|[a-z0-9-]+:[a-z0-9-]*:\d{12}:)[^"\\,\s]*/g) ?? [];
+    return [...new Set(arns)]
+      .filter((arn) => !known(arn))
+      .map((arn) => `${type} (${name}): ${arn} is not declared`);
+  });
 }
