@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
+import { currentTraceId } from './trace.ts';
 
 export type Log = Logger;
 
@@ -16,7 +17,7 @@ const SECRETS = [
   'body',
 ];
 
-/** JSON lines; `event` is the stable name of what happened, `msg` a sentence for a person. */
+/** JSON lines; `msg` is the stable name of what happened, `trace_id` the request that it happened for. */
 export function createLog(
   options: { level: string; env: string; version: string },
   destination?: DestinationStream,
@@ -26,6 +27,7 @@ export function createLog(
       level: options.level,
       base: { service: 'listing-media', env: options.env, version: options.version },
       timestamp: stdTimeFunctions.isoTime,
+      mixin: () => ({ trace_id: currentTraceId() }),
       formatters: { level: (level) => ({ level }) },
       // an AWS error carries its signed request with it: only the named fields are written
       serializers: { err: describeError },

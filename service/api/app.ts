@@ -37,7 +37,7 @@ export interface AppDependencies {
 export function createApp({ config, media, authenticate, checks, lifecycle, metrics, log }: AppDependencies) {
   const app = new Koa<RequestState>();
   // a client that went away while it was answered; everything else is answered and logged below
-  app.on('error', (err) => log.debug({ event: 'service.media.request.broken', err }));
+  app.on('error', (err) => log.debug({ err }, 'service.media.request.broken'));
 
   app.use(traceContext());
   app.use(requestLog(log));

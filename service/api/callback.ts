@@ -49,7 +49,7 @@ export function callback(options: {
       const raw = await rawBody(ctx.req);
       const verdict = verifyCallback(secrets, ctx.get('X-Toq-Signature'), raw, Date.now() / 1000);
       if (verdict !== 'valid') {
-        log.warn({ event: 'service.media.callback.signature_refused', verdict, trace_id: ctx.state.traceId });
+        log.warn({ verdict }, 'adapter.stepfunctions.callback.signature_mismatch');
         ctx.set('WWW-Authenticate', 'X-Toq-Signature');
         throw new Problem(401, `signature_${verdict}`, `The callback's signature is ${verdict}.`);
       }
@@ -57,16 +57,6 @@ export function callback(options: {
       const text = raw.toString('utf8');
       const body = parse(Callback, parseJson(text));
       const status = await media.applyCallback(body, text);
-      log.info({
-        event: 'service.media.callback.received',
-        listing_identity_id: body.listingIdentityId,
-        batch_id: body.batchId,
-        job_id: body.jobId,
-        trace_id: ctx.state.traceId,
-        provider: body.provider,
-        status: body.status,
-        answer: status,
-      });
       ctx.body = { success: true, data: { status } };
     } catch (error) {
       metrics.callbackRefused(error instanceof Problem ? error.code : 'internal_error');

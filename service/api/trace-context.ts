@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Middleware } from 'koa';
+import { withTraceId } from '../trace.ts';
 import type { RequestState } from './request.ts';
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
@@ -23,6 +24,6 @@ export function traceContext(): Middleware<RequestState> {
     ctx.state.trace = { traceparent };
     ctx.state.traceId = traceIdOf(traceparent);
     ctx.set('traceparent', traceparent);
-    await next();
+    await withTraceId(ctx.state.traceId, next);
   };
 }

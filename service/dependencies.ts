@@ -1,0 +1,109 @@
+import { hostname } from 'node:os';
+import { STSClient } from '@aws-sdk/client-sts';
+import { sqsJobQueue } from './adapters/job-queue.ts';
+import { sqlListings } from './adapters/listings.ts';
+import { s3ObjectStore } from './adapters/object-store.ts';
+import { assumedRole } from './adapters/temporary-credentials.ts';
+import { stepFunctions } from './adapters/workflows.ts';
+import { createApp } from './api/app.ts';
+import { authenticate } from './api/authenticate.ts';
+import type { ServiceConfig } from './config.ts';
+import type { Log } from './log.ts';
+import type { MediaDependencies } from './media/dependencies.ts';
+import { createMedia } from './media/media.ts';
+import { createPublisher } from './media/publisher.ts';
+import { giveUp } from './media/results.ts';
+import { createMetrics } from './metrics.ts';
+import { openDatabase } from './models/database.ts';
+import { countUnfinishedJobs } from './models/job.ts';
+import { createLeader } from './workers/leader.ts';
+import { createOutboxRelay } from './workers/outbox-relay.ts';
+import { createReconciler } from './workers/reconciler.ts';
+import { createUploadExpiry } from './workers/upload-expiry.ts';
+
+/** Seconds between two looks for abandoned batches, whose limit is counted in hours. */
+const EXPIRY_INTERVAL_SECONDS = 60;
+
+/**
+ * Builds the service from its configuration. Nothing is fetched or opened yet: the first request or the first round of a
+ * worker does that, and `/readyz` tells how it goes. Disposing of it stops the workers and closes the database.
+ */
+export function connect(config: ServiceConfig, log: Log) {
+  const stack = new AsyncDisposableStack();
+
+  const knex = openDatabase({
+    host: config.DATABASE_HOST,
+    port: config.DATABASE_PORT,
+    database: config.DATABASE_NAME,
+    user: config.DATABASE_USER,
+    password: config.DATABASE_PASSWORD,
+    poolSize: config.DATABASE_POOL_SIZE,
+  });
+  stack.defer(() => knex.destroy());
+
+  const objects = s3ObjectStore({
+    bucket: config.MEDIA_BUCKET,
+    projectCredentials: assumedRole(new STSClient({}), config.PROJECT_UPLOADS_ROLE_ARN, 'listing-media'),
+  });
+  const queue = sqsJobQueue(config.QUEUE_URL);
+  const workflows = stepFunctions({
+    processingArn: config.PROCESSING_STATE_MACHINE_ARN,
+    finalizationArn: config.FINALIZATION_STATE_MACHINE_ARN,
+  });
+  const metrics = createMetrics({
+    inflightJobs: () => countUnfinishedJobs(knex),
+    deadLetters: queue.deadLetters,
+  });
+
+  const dependencies: MediaDependencies = {
+    knex,
+    objects,
+    queue,
+    workflows,
+    listings: sqlListings(knex),
+    config,
+    log,
+    metrics,
+  };
+  const media = createMedia(dependencies);
+
+  const lifecycle = { draining: false };
+  const app = createApp({
+    config,
+    media,
+    authenticate: authenticate({
+      jwksUrl: config.JWT_JWKS_URL,
+      issuer: config.JWT_ISSUER,
+      audience: config.JWT_AUDIENCE,
+    }),
+    checks: {
+      database: async () => {
+        await knex.raw('SELECT 1');
+      },
+      bucket: objects.reachable,
+      queue: queue.reachable,
+    },
+    lifecycle,
+    metrics,
+    log,
+  });
+
+  const leader = createLeader(knex, `${hostname()}-${process.pid}-${Date.now()}`);
+  // without a database there is no lease to give up
+  stack.defer(() => leader.release().catch(() => {}));
+  const schedule = { leader, log };
+  const publish = createPublisher(dependencies);
+  const workers = [
+    createOutboxRelay({ knex, publish }, { ...schedule, intervalSeconds: config.OUTBOX_INTERVAL_SECONDS }),
+    createReconciler(
+      { dependencies, applyCallback: media.applyCallback, giveUp: giveUp(dependencies, publish) },
+      { ...schedule, intervalSeconds: config.RECONCILE_INTERVAL_SECONDS },
+    ),
+    createUploadExpiry(dependencies, { ...schedule, intervalSeconds: EXPIRY_INTERVAL_SECONDS }),
+  ];
+  stack.defer(async () => {
+    await Promise.all(workers.map((worker) => worker.stop()));
+  });
+
+  return { app, lifecycle, workers, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
