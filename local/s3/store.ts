@@ -132,6 +132,8 @@ export async function writeBlob<T extends { bytes: number }>(
     return { ...written, segment: { blob: id, bytes: written.bytes } };
   } catch (error) {
     sink.destroy();
+    // The file may still be about to be opened, and would come back after its removal.
+    if (!sink.closed) await new Promise<void>((resolve) => void sink.once('close', resolve));
     store.blobs.remove([id]);
     throw error;
   }
