@@ -9,7 +9,7 @@ import { CALLBACK_PATHS, callback } from './callback.ts';
 import { cors } from './cors.ts';
 import { docsFile, docsPage } from './docs.ts';
 import { downloads } from './downloads.ts';
-import { type Checks, type Lifecycle, livez, readyz, version } from './health.ts';
+import { type Checks, type Lifecycle, lastAnswer, livez, readyz, version } from './health.ts';
 import { openApiDocument } from './openapi.ts';
 import { problems } from './problems.ts';
 import { named, type RequestState } from './request.ts';
@@ -41,6 +41,7 @@ export function createApp({ config, media, authenticate, checks, lifecycle, metr
 
   app.use(traceContext());
   app.use(requestLog(log));
+  app.use(lastAnswer(lifecycle));
   app.use(securityHeaders());
   app.use(cors(config.CORS_ORIGINS));
   app.use(problems());

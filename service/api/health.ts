@@ -1,4 +1,4 @@
-import type { Context } from 'koa';
+import type { Context, Middleware } from 'koa';
 
 /** Rejects when what it asks does not answer; gives up when the signal says so. */
 export type Check = (signal: AbortSignal) => Promise<void>;
@@ -50,3 +50,11 @@ export const readyz = (checks: Checks, lifecycle: Lifecycle) => async (ctx: Cont
 export const version = (build: { version: string; env: string }) => (ctx: Context) => {
   ctx.body = { name: 'listing-media', ...build, node: process.version };
 };
+
+/** While draining, an answer is the last of its connection: none stays behind to hold up the stop. */
+export const lastAnswer =
+  (lifecycle: Lifecycle): Middleware =>
+  async (ctx, next) => {
+    await next();
+    if (lifecycle.draining) ctx.set('Connection', 'close');
+  };

@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CopyObjectCommand, GetObjectTaggingCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  DeleteMessageCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
 import test from 'ava';
 import { createCredentials } from '../../../local/credentials.ts';
@@ -43,11 +48,16 @@ const s3Service = await createS3({
   buckets: [{ name: BUCKET, arn: `arn:aws:s3:::${BUCKET}`, versioned: true, cors: [] }],
   directory: path.join(directory, 's3'),
 });
-const queueArn = `arn:aws:sqs:${REGION}:${ACCOUNT}:work`;
+const arnOf = (name: string) => `arn:aws:sqs:${REGION}:${ACCOUNT}:${name}`;
 // as in AWS, the queue's URL names another host than the endpoint in the environment
-const queueUrl = `https://sqs.${REGION}.amazonaws.com/${ACCOUNT}/work`;
+const urlOf = (name: string) => `https://sqs.${REGION}.amazonaws.com/${ACCOUNT}/${name}`;
+const queueUrl = urlOf('work');
+const redrive = JSON.stringify({ deadLetterTargetArn: arnOf('dead'), maxReceiveCount: 5 });
 const queues = await createQueues({
-  queues: [{ name: 'work', arn: queueArn, url: queueUrl, attributes: {} }],
+  queues: [
+    { name: 'dead', arn: arnOf('dead'), url: urlOf('dead'), attributes: {} },
+    { name: 'work', arn: arnOf('work'), url: queueUrl, attributes: { RedrivePolicy: redrive } },
+  ],
   topics: [],
   region: REGION,
   directory: path.join(directory, 'queues'),
@@ -341,6 +351,12 @@ test('a bucket or a queue that is not there is not reachable', async (t) => {
   });
   await t.throwsAsync(elsewhere.reachable(signal));
   await t.throwsAsync(sqsJobQueue(`${queueUrl}-not`, client).reachable(signal));
+});
+
+test('messages that ended in the dead letter queue are counted', async (t) => {
+  t.is(await queue.deadLetters(), 0);
+  await sqs.send(new SendMessageCommand({ QueueUrl: urlOf('dead'), MessageBody: 'given up' }));
+  t.is(await queue.deadLetters(), 1);
 });
 
 test('AWS that does not answer is weather', async (t) => {
