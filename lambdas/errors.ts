@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type CaughtState, ErrorCode } from '../statemachines/contracts.ts';
-import { parseRawKey } from '../statemachines/object-keys.ts';
 
 /**
  * A failure that no repetition mends. Its `name` is what the state machines catch without retrying, its message a
@@ -31,8 +30,8 @@ export class CallbackRefused extends PermanentError {
   override readonly name = 'CALLBACK_REFUSED';
 }
 
-/** File name of an original, for sentences. */
-export const fileName = (key: string) => parseRawKey(key).filename;
+/** File name of an object, for sentences. */
+export const fileName = (key: string) => key.slice(key.lastIndexOf('/') + 1);
 
 export const notFound = (key: string) =>
   new ValidationError(`${fileName(key)} is not in the storage. Please upload it again.`);

@@ -8,6 +8,7 @@ import {
   NotFound,
   PutObjectCommand,
   S3Client,
+  type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { archived, notFound } from './errors.ts';
@@ -40,12 +41,12 @@ const PARTS_IN_FLIGHT = 3;
  * an image or archive holds has its own check. Requests: every body is a buffer and so its SHA-256 is part of the
  * signature, which S3 verifies; a second checksum adds nothing.
  */
-export const s3Client = () =>
+export const s3Client = (overrides: S3ClientConfig = {}) =>
   new S3Client({
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestChecksumCalculation: 'WHEN_REQUIRED',
-    // idle, not total: an object that is opened ahead waits while the one before it is written
-    requestHandler: { connectionTimeout: 3_000, socketTimeout: 120_000 },
+    requestHandler: { connectionTimeout: 3_000, socketTimeout: 20_000 },
+    ...overrides,
   });
 
 /** Archived and not restored: its bytes cannot be read now. */

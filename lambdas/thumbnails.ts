@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import type { z } from 'zod';
 import { type Asset, type Size, Thumbnails } from '../statemachines/contracts.ts';
 import { copyKey, posterKeys, variantKeys, videoKeys } from '../statemachines/object-keys.ts';
-import { fileName, ImageTooLarge, VideoThumbnailFailed } from './errors.ts';
+import { fileName, ImageTooLarge, PermanentError, VideoThumbnailFailed } from './errors.ts';
 import { stills } from './media/image.ts';
 import { videoFacts } from './media/video.ts';
 import { mediaObjects, type Objects } from './objects.ts';
@@ -44,7 +44,7 @@ async function photo(objects: Objects, { asset }: Input): Promise<Output> {
 
 async function video(objects: Objects, { asset, transcode }: Input): Promise<Output> {
   const failed = (what: string) =>
-    new VideoThumbnailFailed(`${what} of ${fileName(asset.key)} is missing. Please try again.`);
+    new VideoThumbnailFailed(`${what} of ${fileName(asset.key)} could not be made. Please try again.`);
   const renditions = videoKeys(asset.key);
   const frames = posterKeys(asset.key);
   const [hd, sd, ...found] = await Promise.all(
@@ -54,7 +54,9 @@ async function video(objects: Objects, { asset, transcode }: Input): Promise<Out
   const frame = frames.find((_, index) => found[index]);
   if (!frame) throw failed('The preview image');
 
-  const { keys } = await storeStills(objects, frame, asset);
+  const { keys } = await storeStills(objects, frame, asset).catch((error: unknown) => {
+    throw error instanceof PermanentError ? failed('The preview image') : error;
+  });
   return {
     rawKey: asset.key,
     variants: { ...keys, ...renditions },

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { type MachineInput, Zip } from '../statemachines/contracts.ts';
 import { bundleEntry, bundleKey } from '../statemachines/object-keys.ts';
 import { bundle, uniqueNames } from './media/bundle.ts';
-import { mediaObjects, type Objects } from './objects.ts';
+import { mediaObjects, type Objects, s3Client } from './objects.ts';
 import { task } from './task.ts';
 
 /**
@@ -37,4 +37,9 @@ export const zip =
     };
   };
 
-export const handler = task('zip', Zip, (environment) => zip(mediaObjects(environment.MEDIA_BUCKET)));
+/** An original that is opened ahead may have to wait, idle, for as long as the one before it is being written. */
+const patient = { requestHandler: { connectionTimeout: 3_000, socketTimeout: 120_000 } };
+
+export const handler = task('zip', Zip, (environment) =>
+  zip(mediaObjects(environment.MEDIA_BUCKET, s3Client(patient))),
+);
