@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { type PartialModelObject, raw } from 'objection';
+import { raw } from 'objection';
 import type { UploadType } from '../../statemachines/contracts.ts';
 import { now, Table } from './table.ts';
 
@@ -125,15 +125,11 @@ const ofListing = (knex: Knex, listingId: number) =>
 /** All in one statement, PENDING_UPLOAD. */
 export const insertAssets = (transaction: Knex, assets: NewAsset[]) =>
   transaction('listing_media_assets').insert(
-    assets.map((asset) => {
-      const row: PartialModelObject<Asset> = {
-        ...asset,
-        status: 'PENDING_UPLOAD',
-        createdAt: now(),
-        updatedAt: now(),
-      };
-      return Asset.fromJson(row, { skipValidation: true }).$toDatabaseJson();
-    }),
+    assets.map((asset) => ({
+      ...Asset.fromJson({ ...asset, status: 'PENDING_UPLOAD' }).$toDatabaseJson(),
+      created_at: transaction.raw('UTC_TIMESTAMP(6)'),
+      updated_at: transaction.raw('UTC_TIMESTAMP(6)'),
+    })),
   );
 
 /** The objects stay, and so does the row. */

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { raw } from 'objection';
 import { fromNow, now, Table } from './table.ts';
 
 /** Something the queue or Step Functions has to be told about a job. */
@@ -39,16 +40,14 @@ export const findDueEntries = (knex: Knex, limit: number) =>
 /** Takes the entry for so long. False: someone else has it, or it is published. */
 export const leaseEntry = async (knex: Knex, id: number, leaseSeconds: number) =>
   (await OutboxEntry.query(knex)
-    .patch({ availableAt: fromNow(leaseSeconds) })
-    .increment('attempts', 1)
+    .patch({ availableAt: fromNow(leaseSeconds), attempts: raw('attempts + 1') })
     .where({ id })
     .whereNull('published_at')
     .where('available_at', '<=', now())) === 1;
 
 export const markPublished = (transaction: Knex, id: number) =>
   OutboxEntry.query(transaction)
-    .patch({ publishedAt: now(), lastError: null })
-    .increment('publications', 1)
+    .patch({ publishedAt: now(), lastError: null, publications: raw('publications + 1') })
     .where({ id })
     .whereNull('published_at');
 

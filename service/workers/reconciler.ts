@@ -1,5 +1,6 @@
-import { Callback, type CallbackBody } from '../../statemachines/contracts.ts';
+import { Callback } from '../../statemachines/contracts.ts';
 import type { Execution } from '../adapters/workflows.ts';
+import { Problem } from '../errors.ts';
 import type { MediaDependencies } from '../media/dependencies.ts';
 import type { MediaOperations } from '../media/operations.ts';
 import { executionArn, type GiveUp } from '../media/results.ts';
@@ -63,9 +64,19 @@ export function createReconciler(
       await giveUp(job.id, reason);
       return 'stuck';
     }
-    const body = resultOf(job, execution);
-    await applyCallback(Callback.parse(body), execution.output ?? JSON.stringify(body));
+    await apply(job, execution);
     return 'applied';
+  }
+
+  async function apply(job: Job, execution: Execution) {
+    const result = resultOf(job, execution);
+    try {
+      await applyCallback(result, execution.output ?? JSON.stringify(result));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      const refused = failureOf(job, 'VALIDATION_ERROR', `Its result was refused: ${error.message}`);
+      await applyCallback(refused, execution.output ?? '');
+    }
   }
 
   return createWorker({ name: 'reconciler', ...schedule }, async () => {
@@ -95,21 +106,23 @@ const about = (job: Job) => ({
 });
 
 /** What the callback would have said: the output of an execution that succeeded, or a failure report. */
-function resultOf(job: Job, execution: Execution): CallbackBody {
-  const failure = (code: string, message: string): CallbackBody => ({
+function resultOf(job: Job, execution: Execution): Callback {
+  if (execution.status !== 'SUCCEEDED') {
+    const code = execution.error ?? execution.status;
+    return failureOf(job, code, `The execution ended ${execution.status}: ${execution.cause ?? code}`);
+  }
+  const output = Callback.safeParse(parseJson(execution.output));
+  if (output.success && output.data.jobId === job.id) return output.data;
+  return failureOf(job, 'VALIDATION_ERROR', 'The execution succeeded, but left no readable result.');
+}
+
+const failureOf = (job: Job, code: string, message: string): Callback =>
+  Callback.parse({
     ...about(job),
     status: job.provider === 'STEP_FUNCTIONS_FINALIZATION' ? 'FINALIZATION_FAILED' : 'PROCESSING_FAILED',
     failureReason: code,
     error: { code, message },
   });
-  if (execution.status !== 'SUCCEEDED') {
-    const code = execution.error ?? execution.status;
-    return failure(code, `The execution ended ${execution.status}: ${execution.cause ?? code}`);
-  }
-  const output = Callback.safeParse(parseJson(execution.output));
-  if (output.success && output.data.jobId === job.id) return output.data;
-  return failure('VALIDATION_ERROR', 'The execution succeeded, but left no readable result.');
-}
 
 function parseJson(text: string | undefined): unknown {
   try {
