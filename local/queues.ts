@@ -3,6 +3,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { type BuildAppOptions, buildApp } from 'fauxqs';
+import { AwsError } from './aws-error.ts';
 import type { AwsService, SignedRequest } from './door.ts';
 import type { Manifest } from './graph/manifest.ts';
 
@@ -93,8 +94,11 @@ export async function createQueues({ queues, topics, region, directory }: Queues
     return JSON.stringify(answer);
   }
 
-  const inject = async ({ request, body }: SignedRequest) =>
-    app.inject({
+  let closed = false;
+  async function inject({ request, body }: SignedRequest) {
+    const payload = await body();
+    if (closed) throw new AwsError('ServiceUnavailable', 503, 'The local cloud is stopping.');
+    return app.inject({
       method: 'POST',
       url: '/',
       headers: {
@@ -103,8 +107,9 @@ export async function createQueues({ queues, topics, region, directory }: Queues
         // names the region
         authorization: request.headers.authorization ?? '',
       },
-      payload: await body(),
+      payload,
     });
+  }
   type Answer = Awaited<ReturnType<typeof inject>>;
 
   function send(response: ServerResponse, { statusCode, headers }: Answer, body: string) {
@@ -136,6 +141,9 @@ export async function createQueues({ queues, topics, region, directory }: Queues
       const answer = await inject(signed);
       send(response, answer, answer.body);
     },
-    close: () => app.close(),
+    async close() {
+      closed = true;
+      await app.close();
+    },
   };
 }

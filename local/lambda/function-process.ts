@@ -92,8 +92,10 @@ export function startProcess(
       alive = false;
       done();
     });
-    child.once('exit', (code, signal) => {
+    child.once('exit', async (code, signal) => {
       alive = false;
+      // what the process said last may still be in the channel
+      if (child.connected) await once(child, 'disconnect');
       done();
       for (const [requestId, { settle }] of pending) {
         const name = `RequestId: ${requestId} Error:`;

@@ -106,5 +106,5 @@ try {
 } catch (error) {
   console.error(error);
   report({ type: 'unusable', error: described(error) });
-  process.disconnect?.();
+  process.channel?.unref();
 }
