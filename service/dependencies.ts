@@ -11,18 +11,10 @@ import type { ServiceConfig } from './config.ts';
 import type { Log } from './log.ts';
 import type { MediaDependencies } from './media/dependencies.ts';
 import { createMedia } from './media/media.ts';
-import { createPublisher } from './media/publisher.ts';
-import { giveUp } from './media/results.ts';
 import { createMetrics } from './metrics.ts';
 import { openDatabase } from './models/database.ts';
 import { countUnfinishedJobs } from './models/job.ts';
-import { createLeader } from './workers/leader.ts';
-import { createOutboxRelay } from './workers/outbox-relay.ts';
-import { createReconciler } from './workers/reconciler.ts';
-import { createUploadExpiry } from './workers/upload-expiry.ts';
-
-/** Seconds between two looks for abandoned batches, whose limit is counted in hours. */
-const EXPIRY_INTERVAL_SECONDS = 60;
+import { createWorkers } from './workers/workers.ts';
 
 /**
  * Builds the service from its configuration. Nothing is fetched or opened yet: the first request or the first round of a
@@ -88,22 +80,11 @@ export function connect(config: ServiceConfig, log: Log) {
     log,
   });
 
-  const leader = createLeader(knex, `${hostname()}-${process.pid}-${Date.now()}`);
+  const workers = createWorkers(dependencies, media, config, `${hostname()}-${process.pid}-${Date.now()}`);
   // without a database there is no lease to give up
-  stack.defer(() => leader.release().catch(() => {}));
-  const schedule = { leader, log };
-  const publish = createPublisher(dependencies);
-  const workers = [
-    createOutboxRelay({ knex, publish }, { ...schedule, intervalSeconds: config.OUTBOX_INTERVAL_SECONDS }),
-    createReconciler(
-      { dependencies, applyCallback: media.applyCallback, giveUp: giveUp(dependencies, publish) },
-      { ...schedule, intervalSeconds: config.RECONCILE_INTERVAL_SECONDS },
-    ),
-    createUploadExpiry(dependencies, { ...schedule, intervalSeconds: EXPIRY_INTERVAL_SECONDS }),
-  ];
-  stack.defer(async () => {
-    await Promise.all(workers.map((worker) => worker.stop()));
-  });
+  stack.defer(() =>
+    workers.stop().catch((err: unknown) => log.warn({ err }, 'service.media.worker.stop_failed')),
+  );
 
   return { app, lifecycle, workers, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }

@@ -23,7 +23,7 @@ const server = createServer(
 );
 server.listen(config.PORT, config.HOST);
 await once(server, 'listening');
-for (const worker of service.workers) worker.start();
+service.workers.start();
 log.info({ host: config.HOST, port: config.PORT }, 'service.media.started');
 
 const [signal] = await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
