@@ -1,0 +1,107 @@
+/** 60 photos of 12 to 24 MP and 3 videos from disk to READY: time, peak memory of every process, photos in flight. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { GetExecutionHistoryCommand, type HistoryEvent, SFNClient } from '@aws-sdk/client-sfn';
+import pLimit from 'p-limit';
+import { createClient, describeFile, putFile, settled } from '../local/client.ts';
+import { readFolder } from '../local/folder.ts';
+import { clip, photoJpeg } from '../local/samples.ts';
+import { startStack } from '../local/stack.ts';
+import { watchProcesses } from './processes.ts';
+
+const PHOTOS = Number(process.argv[2] ?? 60);
+const directory = await mkdtemp(path.join(tmpdir(), 'toq-media-bench-'));
+const folder = path.join(directory, 'media');
+await mkdir(folder);
+
+console.log(`making ${PHOTOS} photos and 3 videos`);
+const shapes = [
+  { width: 4000, height: 3000 },
+  { width: 6000, height: 4000 },
+  { width: 3000, height: 4000, orientation: 6 },
+] as const;
+const limit = pLimit(2);
+await Promise.all(
+  Array.from({ length: PHOTOS }, (_, i) =>
+    limit(async () => {
+      const shape = shapes[i % shapes.length] ?? shapes[0];
+      const jpeg = await photoJpeg({ ...shape, seed: i + 1, label: `Photo ${i + 1}` }, { quality: 95 });
+      await writeFile(path.join(folder, `${String(i + 1).padStart(2, '0')}.jpg`), jpeg);
+    }),
+  ),
+);
+await clip(path.join(folder, 'v1.mp4'), { width: 1920, height: 1080, seconds: 6 });
+await clip(path.join(folder, 'v2.mov'), { width: 1080, height: 1920, seconds: 6, rotation: 90 });
+await clip(path.join(folder, 'v3.mp4'), { width: 1280, height: 720, seconds: 6 });
+
+const stack = await startStack({ directory: path.join(directory, 'stack') });
+const watch = watchProcesses();
+try {
+  const client = createClient({ apiUrl: stack.apiUrl, token: stack.tokens.photographer });
+  const listingIdentityId = await stack.addListing();
+  const { files } = await readFolder(folder);
+  const started = performance.now();
+  const manifest = await Promise.all(files.map((file) => limit(() => describeFile(file))));
+  const opened = await client.openUploads({
+    listingIdentityId,
+    batchReference: randomUUID(),
+    files: manifest,
+  });
+  await Promise.all(
+    opened.files.map((signed) =>
+      limit(async () =>
+        putFile(files.find(({ clientId }) => clientId === signed.clientId)?.path ?? '', signed),
+      ),
+    ),
+  );
+  const uploaded = performance.now();
+  const batch = { listingIdentityId, batchId: opened.batchId };
+  await client.complete(batch);
+  let processing: string | null = null;
+  const status = await client.until(batch, settled, {
+    seconds: 900,
+    intervalMs: 500,
+    onStatus: ({ processing: { jobId } }) => {
+      if (jobId?.includes(':process-')) processing = jobId;
+    },
+  });
+  const ready = performance.now();
+
+  const events: HistoryEvent[] = [];
+  if (processing) {
+    const sfn = new SFNClient({
+      endpoint: stack.awsEndpointUrl,
+      region: 'us-east-1',
+      credentials: stack.credentials('admin'),
+    });
+    let nextToken: string | undefined;
+    do {
+      const page = await sfn.send(
+        new GetExecutionHistoryCommand({ executionArn: processing, maxResults: 1000, nextToken }),
+      );
+      events.push(...(page.events ?? []));
+      nextToken = page.nextToken;
+    } while (nextToken);
+    sfn.destroy();
+  }
+  let inFlight = 0;
+  let most = 0;
+  for (const event of events) {
+    if (event.stateEnteredEventDetails?.name === 'GenerateVariants') most = Math.max(most, ++inFlight);
+    if (event.stateExitedEventDetails?.name === 'GenerateVariants') inFlight -= 1;
+  }
+  console.log(`${status.status}: ${files.length} files, ${status.assets.length} assets`);
+  console.log(
+    `upload ${((uploaded - started) / 1000).toFixed(1)} s, complete to ${status.status} ${((ready - uploaded) / 1000).toFixed(1)} s`,
+  );
+  console.log(`photos side by side: at most ${most}`);
+} finally {
+  const processes = watch.stop();
+  await stack.close();
+  await rm(directory, { recursive: true, force: true });
+  for (const { command, peakMiB } of processes.slice(0, 16)) {
+    console.log(`${String(Math.round(peakMiB)).padStart(6)} MiB  ${command}`);
+  }
+}
