@@ -16,6 +16,11 @@ import { openDatabase } from './models/database.ts';
 import { countUnfinishedJobs } from './models/job.ts';
 import { createWorkers } from './workers/workers.ts';
 
+/** No call to AWS may hang: what does not answer in time is tried again by the SDK, and then is weather. */
+const AWS = {
+  requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+};
+
 /**
  * Builds the service from its configuration. Nothing is fetched or opened yet: the first request or the first round of a
  * worker does that, and `/readyz` tells how it goes. Disposing of it stops the workers and closes the database.
@@ -35,13 +40,17 @@ export function connect(config: ServiceConfig, log: Log) {
 
   const objects = s3ObjectStore({
     bucket: config.MEDIA_BUCKET,
-    projectCredentials: assumedRole(new STSClient({}), config.PROJECT_UPLOADS_ROLE_ARN, 'listing-media'),
+    projectCredentials: assumedRole(new STSClient(AWS), config.PROJECT_UPLOADS_ROLE_ARN, 'listing-media'),
+    clientConfig: AWS,
   });
-  const queue = sqsJobQueue(config.QUEUE_URL);
-  const workflows = stepFunctions({
-    processingArn: config.PROCESSING_STATE_MACHINE_ARN,
-    finalizationArn: config.FINALIZATION_STATE_MACHINE_ARN,
-  });
+  const queue = sqsJobQueue(config.QUEUE_URL, AWS);
+  const workflows = stepFunctions(
+    {
+      processingArn: config.PROCESSING_STATE_MACHINE_ARN,
+      finalizationArn: config.FINALIZATION_STATE_MACHINE_ARN,
+    },
+    AWS,
+  );
   const metrics = createMetrics({
     inflightJobs: () => countUnfinishedJobs(knex),
     deadLetters: queue.deadLetters,

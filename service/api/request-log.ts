@@ -19,8 +19,9 @@ export function requestLog(log: Log): Middleware<RequestState> {
       ...(code && { code }),
       ...(error !== undefined && { err: error }),
     };
-    const quiet = route?.endsWith('z') || route === '/metrics';
-    const level = ctx.status >= 500 ? 'error' : quiet ? 'debug' : 'info';
+    // asked every few seconds, and a 503 is an answer
+    const probe = route === '/livez' || route === '/readyz' || route === '/metrics';
+    const level = probe ? 'debug' : ctx.status >= 500 ? 'error' : 'info';
     log[level](line, 'service.media.request');
   };
 }
