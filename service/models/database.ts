@@ -48,6 +48,8 @@ export const databaseSettings = (address: DatabaseAddress): Knex.Config => ({
     charset: 'utf8mb4',
     timezone: 'Z',
   },
+  // each failure reaches its caller as a rejection; knex would print it to the console besides
+  log: { warn() {}, error() {}, deprecate() {}, debug() {} },
   pool: {
     min: 0,
     max: address.poolSize ?? 10,

@@ -2,20 +2,22 @@ import type { Knex } from 'knex';
 
 /** Takes or prolongs a named lease, on database time. False: another owner has it. */
 export async function leaseName(knex: Knex, name: string, owner: string, seconds: number): Promise<boolean> {
-  const micros = Math.round(seconds * 1e6);
-  const [prolonged] = await knex.raw(
+  if (await prolong(knex, name, owner, seconds)) return true;
+  // nobody may ever have had it; written down as run out, so that the first prolongation gets it
+  await knex.raw(
+    'INSERT IGNORE INTO media_leases (name, owner, expires_at) VALUES (?, ?, UTC_TIMESTAMP(6))',
+    [name, owner],
+  );
+  return prolong(knex, name, owner, seconds);
+}
+
+async function prolong(knex: Knex, name: string, owner: string, seconds: number): Promise<boolean> {
+  const [result] = await knex.raw(
     `UPDATE media_leases SET owner = ?, expires_at = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND
      WHERE name = ? AND (owner = ? OR expires_at <= UTC_TIMESTAMP(6))`,
-    [owner, micros, name, owner],
+    [owner, Math.round(seconds * 1e6), name, owner],
   );
-  if (prolonged.affectedRows === 1) return true;
-  // nobody has ever had it: the first to write it down has it
-  const [taken] = await knex.raw(
-    `INSERT IGNORE INTO media_leases (name, owner, expires_at)
-     VALUES (?, ?, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND)`,
-    [name, owner, micros],
-  );
-  return taken.affectedRows === 1;
+  return result.affectedRows === 1;
 }
 
 /** Gives up a lease, if the owner has it. */

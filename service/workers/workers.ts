@@ -49,7 +49,8 @@ export function createWorkers(
     },
     async stop() {
       await Promise.all(all.map((worker) => worker.stop()));
-      await leader.release();
+      // without a database the lease runs out by itself
+      await leader.release().catch((error) => log.warn({ err: error }, 'service.media.worker.lease_kept'));
     },
   };
 }
