@@ -1,8 +1,8 @@
-import pLimit from 'p-limit';
 import { type Context, type Json, StatesError } from './expressions.ts';
 import type { Graph, Machine, Retrier, State, StateOf } from './language.ts';
 import { aborted, deadline, type Line, type Ports, text, untruncated, write } from './line.ts';
 import { delay, matches } from './retry.ts';
+import { together } from './together.ts';
 
 /** What an inline Map runs at once when `MaxConcurrency` is 0. */
 const SERVICE_CONCURRENCY = 40;
@@ -42,38 +42,6 @@ async function performTask(state: StateOf<'Task'>, parameters: Json, line: Line)
     else write(line, 'TaskFailed', { taskFailedEventDetails: details });
     throw new StatesError(name, message);
   }
-}
-
-/** Runs the lines side by side; the first failure aborts the others, and is thrown when all have stopped. */
-async function together(
-  type: 'Map' | 'Parallel',
-  line: Line,
-  concurrency: number,
-  count: number,
-  run: (index: number, own: Line) => Promise<Json>,
-): Promise<Json[]> {
-  const siblings = new AbortController();
-  const signal = AbortSignal.any([line.signal, siblings.signal]);
-  const limit = pLimit(concurrency);
-  const start = line.previous;
-  const settled = await Promise.allSettled(
-    Array.from({ length: count }, (_, index) =>
-      limit(async () => {
-        signal.throwIfAborted();
-        try {
-          return await run(index, { ...line, signal, previous: start });
-        } catch (error) {
-          siblings.abort(error);
-          throw error;
-        }
-      }),
-    ),
-  );
-  if (line.signal.aborted) write(line, `${type}StateAborted`);
-  else if (signal.aborted) write(line, `${type}StateFailed`);
-  signal.throwIfAborted();
-  write(line, `${type}StateSucceeded`);
-  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
 
 async function mapItems(name: string, state: StateOf<'Map'>, input: Json, line: Line): Promise<Json> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { connected, unambiguous } from './connections.ts';
 import {
   type Context,
   compileExpression,
@@ -121,7 +122,7 @@ const Task = z
     Parameters: compiled(compileTemplate)(task.Parameters, context),
   }));
 
-/** One condition of a Choice: a comparison with a constant. */
+/** The comparisons of a Choice's rules, each with a constant. */
 const COMPARISONS = {
   StringEquals: [z.string(), (value: Json | undefined, constant: Json) => value === constant],
   NumericEquals: [z.number(), (value: Json | undefined, constant: Json) => value === constant],
@@ -132,7 +133,7 @@ type Comparison = keyof typeof COMPARISONS;
 
 const Rule = z
   .strictObject({
-    Variable: z.string().transform(compiled(compileLookup)),
+    Variable: z.string(),
     StringEquals: COMPARISONS.StringEquals[0].optional(),
     NumericEquals: COMPARISONS.NumericEquals[0].optional(),
     BooleanEquals: COMPARISONS.BooleanEquals[0].optional(),
@@ -148,9 +149,11 @@ const Rule = z
       return z.NEVER;
     }
     const constant = rule[name] ?? null;
+    // only IsPresent may ask for what is not there; any other comparison then fails the execution
+    const variable = compiled(name === 'IsPresent' ? compileLookup : compilePath)(rule.Variable, context);
     return {
       Next: rule.Next,
-      matches: (input: Json, scope: Context) => COMPARISONS[name][1](rule.Variable(input, scope), constant),
+      matches: (input: Json, scope: Context) => COMPARISONS[name][1](variable(input, scope), constant),
     };
   });
 
@@ -210,26 +213,6 @@ export interface Graph {
   States: Record<string, State>;
 }
 
-const targets = (state: State) => [
-  ...('Next' in state ? [state.Next] : []),
-  ...('Catch' in state ? state.Catch.map((catcher) => catcher.Next) : []),
-  ...(state.Type === 'Choice' ? [...state.Choices.map((rule) => rule.Next), state.Default] : []),
-];
-
-function connected(graph: Graph, context: z.RefinementCtx) {
-  const issue = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
-  if (!graph.States[graph.StartAt]) issue(['StartAt'], `there is no state "${graph.StartAt}"`);
-  for (const [name, state] of Object.entries(graph.States)) {
-    for (const target of targets(state)) {
-      if (target && !graph.States[target]) issue(['States', name], `there is no state "${target}" beside it`);
-    }
-    const ends = state.Type === 'Choice' || state.Type === 'Succeed' || state.Type === 'Fail';
-    if (!ends && (state.Next === undefined) === (state.End === undefined)) {
-      issue(['States', name], 'exactly one of Next and End is needed');
-    }
-  }
-}
-
 const graph = { Comment: z.string().optional(), StartAt: z.string(), States: z.record(z.string(), State) };
 const Graph: z.ZodType<Graph> = z.strictObject(graph).superRefine(connected);
 const ItemProcessor: z.ZodType<Graph> = z
@@ -242,7 +225,8 @@ const Definition = z
     QueryLanguage: z.literal('JSONPath').optional(),
     TimeoutSeconds: z.int().positive().default(99_999_999),
   })
-  .superRefine(connected);
+  .superRefine(connected)
+  .superRefine(unambiguous);
 /** A machine ready to run: its paths, templates and rules are functions. */
 export type Machine = z.output<typeof Definition>;
 
