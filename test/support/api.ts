@@ -5,7 +5,7 @@ import type { Checks } from '../../service/api/health.ts';
 import { createLog } from '../../service/log.ts';
 import type { MediaOperations } from '../../service/media/operations.ts';
 import { createMetrics } from '../../service/metrics.ts';
-import { type FakeStore, fakeMedia, LIMITS } from './fake-media.ts';
+import { fakeMedia, LIMITS } from './fake-media.ts';
 import { serve } from './serve.ts';
 import { startTokenIssuer } from './token-issuer.ts';
 
@@ -85,7 +85,7 @@ export async function startApi(options: ApiOptions = {}) {
   return {
     origin: served.origin,
     issuer,
-    store: fake.store as FakeStore,
+    store: fake.store,
     lifecycle,
     /** what has been logged */
     lines,
