@@ -3,8 +3,6 @@ import {
   CopyObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
-  InvalidObjectState,
-  NoSuchKey,
   NotFound,
   PutObjectCommand,
   S3Client,
@@ -32,7 +30,7 @@ export interface OpenObject {
 export type Objects = ReturnType<typeof mediaObjects>;
 
 const PART_BYTES = 8 * 2 ** 20;
-const PARTS_IN_FLIGHT = 3;
+const PARTS_IN_FLIGHT = 2;
 
 /**
  * The S3 client of the media functions.
@@ -54,6 +52,13 @@ const unreadable = (head: { StorageClass?: string; ArchiveStatus?: string; Resto
   (head.StorageClass === 'GLACIER' || head.StorageClass === 'DEEP_ARCHIVE' || Boolean(head.ArchiveStatus)) &&
   !head.Restore?.includes('ongoing-request="false"');
 
+/** S3's error about one object, as a person is told of it; anything else is weather and stays what it is. */
+function told(error: unknown, key: string) {
+  if (!(error instanceof Error)) return error;
+  if (error.name === 'NoSuchKey') return notFound(key);
+  return ['InvalidObjectState', 'ObjectNotInActiveTierError'].includes(error.name) ? archived(key) : error;
+}
+
 /** What the functions do with the media bucket. A missing or archived original is a permanent error that names it. */
 export function mediaObjects(bucket: string, client: S3Client = s3Client()) {
   async function open(key: string, range?: { bytes: number; etag: string }): Promise<OpenObject> {
@@ -72,9 +77,7 @@ export function mediaObjects(bucket: string, client: S3Client = s3Client()) {
         modified: object.LastModified ?? new Date(0),
       };
     } catch (error) {
-      if (error instanceof NoSuchKey) throw notFound(key);
-      if (error instanceof InvalidObjectState) throw archived(key);
-      throw error;
+      throw told(error, key);
     }
   }
 
@@ -97,7 +100,7 @@ export function mediaObjects(bucket: string, client: S3Client = s3Client()) {
           archived: unreadable(head),
         };
       } catch (error) {
-        if (error instanceof NotFound || error instanceof NoSuchKey) return undefined;
+        if (error instanceof NotFound) return undefined;
         throw error;
       }
     },
@@ -141,13 +144,7 @@ export function mediaObjects(bucket: string, client: S3Client = s3Client()) {
           }),
         );
       } catch (error) {
-        if (error instanceof NoSuchKey) throw notFound(from);
-        if (
-          error instanceof InvalidObjectState ||
-          (error instanceof Error && error.name === 'InvalidObjectState')
-        )
-          throw archived(from);
-        throw error;
+        throw told(error, from);
       }
     },
 

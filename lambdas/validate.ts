@@ -22,7 +22,7 @@ import { task } from './task.ts';
 
 const IN_FLIGHT = 8;
 /** How much of a file is read to find an image's size: a JPEG may carry megabytes of EXIF and profiles before it. */
-const START_BYTES = [64 * 2 ** 10, 2 ** 20, 16 * 2 ** 20] as const;
+const START_BYTES = [64 * 2 ** 10, 2 ** 20, 4 * 2 ** 20] as const;
 
 function checkPromise(asset: Asset, object: Description) {
   const name = fileName(asset.key);

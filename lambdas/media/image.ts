@@ -104,7 +104,7 @@ async function shrink(original: Buffer, name: string): Promise<{ upright: Box; f
 
 /**
  * The four stills of a JPEG, PNG or HEIC: one decode to the largest, then each from the one above it, which costs less
- * than half of four decodes and looks better than from the original (docs/performance.md). `name` is for sentences.
+ * than half of four decodes and looks better than from the original (bench/thumbnails.ts). `name` is for sentences.
  * Throws UNSUPPORTED_CONTENT, IMAGE_TOO_LARGE, or THUMBNAIL_PROCESSING_FAILED for a file that is damaged.
  */
 export async function stills(original: Buffer, name: string): Promise<Stills> {
