@@ -61,6 +61,7 @@ export function startContainer(options: ContainerOptions) {
   let current: ChildProcess | undefined;
   let failures = 0;
   let lastWords = '';
+  let started = () => {};
   const stopping = new AbortController();
 
   async function live() {
@@ -73,6 +74,7 @@ export function startContainer(options: ContainerOptions) {
     });
     current = child;
     if (child.pid) watchdog.watch(child.pid);
+    started();
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         lastWords = line;
@@ -119,6 +121,10 @@ export function startContainer(options: ContainerOptions) {
     url,
     get pid() {
       return current?.pid;
+    },
+    /** Calls back whenever a new process has been started. */
+    onStart(callback: () => void) {
+      started = callback;
     },
     /** Waits until `/readyz` answers 200. */
     ready,

@@ -41,6 +41,7 @@ export function startWatchdog() {
       new Promise<void>((resolve) => {
         if (shell.exitCode !== null || shell.pid === undefined) resolve();
         else shell.once('exit', () => resolve());
+        shell.ref();
         shell.stdin.end();
       }),
   };

@@ -1,0 +1,133 @@
+import path from 'node:path';
+import { S3Client } from '@aws-sdk/client-s3';
+import type { Activity } from './activity.ts';
+import { createCredentials } from './credentials.ts';
+import { type BusEvent, createEvents } from './events.ts';
+import { startDoor } from './front-door.ts';
+import type { Gate } from './gate.ts';
+import { startGateway } from './gateway.ts';
+import type { Manifest } from './graph/manifest.ts';
+import { startEventSources } from './lambda/event-source.ts';
+import { createFunctions } from './lambda/functions.ts';
+import { lambdaService } from './lambda/service.ts';
+import { createMediaConvert } from './media-convert/service.ts';
+import { createQueues } from './queues.ts';
+import { createS3 } from './s3/service.ts';
+import { createSecrets } from './secrets.ts';
+import { createSecurityTokens } from './security-tokens.ts';
+import { createStepFunctions } from './step-functions/service.ts';
+import { createTasks } from './step-functions/tasks.ts';
+
+export interface CloudOptions {
+  manifest: Manifest;
+  /** everything that outlives a stop is kept below */
+  directory: string;
+  ports: { door: number; gateway: number };
+  activity: Activity;
+  gate: Gate;
+}
+
+/** Runs what the program declares, the container excepted, behind one signed HTTP endpoint. */
+export async function startCloud({ manifest, directory, ports, activity, gate }: CloudOptions) {
+  const { region, accountId } = manifest;
+  const below = (name: string) => path.join(directory, name);
+  const endpoint = `http://127.0.0.1:${ports.door}`;
+  const credentials = createCredentials();
+  const issue = (roleArn: string) => credentials.issueAccessKey(roleArn);
+  const report = (error: unknown) =>
+    activity.log('cloud', error instanceof Error ? (error.stack ?? error.message) : String(error));
+
+  const s3 = createS3({ buckets: manifest.buckets, directory: below('s3'), region });
+  const queues = await createQueues({
+    queues: manifest.queues,
+    topics: manifest.topics,
+    region,
+    directory: below('queues'),
+  });
+  const secrets = createSecrets(manifest.secrets);
+  const deliver = (target: string, event: BusEvent) =>
+    activity.log(`events → ${target.split(':').slice(5).join(':')}`, JSON.stringify(event));
+  const events = createEvents({ manifest, deliver, report });
+  const mediaConvert = createMediaConvert({
+    region,
+    accountId,
+    roles: manifest.roles,
+    queues: manifest.mediaConvert.queues,
+    templates: manifest.mediaConvert.jobTemplates,
+    s3: (roleArn) => new S3Client({ endpoint, region, credentials: issue(roleArn) }),
+    directory: below('scratch'),
+    emit: (event) => void events.put(event),
+  });
+  const functions = createFunctions({
+    functions: manifest.functions,
+    region,
+    endpoint,
+    credentials: issue,
+    log: (name, line) => activity.log(name, line),
+  });
+  const stepFunctions = createStepFunctions({
+    stateMachines: manifest.stateMachines,
+    directory: below('step-functions'),
+    tasks: createTasks({ endpoint, region, credentials: issue }),
+    onEvent: activity.step,
+  });
+
+  const door = await startDoor({
+    services: gate.guard({
+      s3: s3.service,
+      sqs: queues.sqs,
+      sns: queues.sns,
+      states: stepFunctions.service,
+      lambda: lambdaService(functions),
+      mediaconvert: mediaConvert.service,
+      secretsmanager: secrets.service,
+      sts: createSecurityTokens(manifest, credentials),
+      events: events.service,
+    }),
+    credentials,
+    region,
+    port: ports.door,
+    crossOrigin: s3.crossOrigin,
+    report,
+  });
+  const gateway = await startGateway({
+    api: manifest.api,
+    target: new URL(`http://127.0.0.1:${manifest.container.port}`),
+    credentials,
+    region,
+    port: ports.gateway,
+  });
+  let sources: ReturnType<typeof startEventSources> | undefined;
+
+  return {
+    endpoint: door.url,
+    gatewayUrl: gateway.url,
+    credentials,
+    secrets,
+    functions,
+
+    /** Lets work flow: the queue's consumer, and the executions that an earlier stop interrupted. */
+    flow() {
+      sources = startEventSources({
+        mappings: manifest.eventSourceMappings,
+        queues: manifest.queues,
+        functions,
+        region,
+        endpoint,
+        credentials: issue,
+        report,
+      });
+      stepFunctions.resume();
+    },
+
+    /** Stops taking work in, ends what runs (executions go on at the next start), then the services under it. */
+    async close() {
+      await Promise.all([sources?.close(), stepFunctions.close()]);
+      await Promise.all([functions.close(), mediaConvert.close(), gateway.close()]);
+      await door.close();
+      await queues.close();
+      s3.close();
+    },
+  };
+}
+export type Cloud = Awaited<ReturnType<typeof startCloud>>;
