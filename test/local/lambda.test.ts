@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import {
+  GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   SendMessageCommand,
@@ -363,6 +364,16 @@ async function openConsumer(mapping: Partial<EventSourceMapping>) {
       lambda.lines
         .filter((line) => line.includes('"eventSource"'))
         .map((line) => JSON.parse(line.slice('consumer '.length))),
+    async counts(name: string) {
+      const QueueUrl = `${lambda.door.endpoint}/${ACCOUNT}/${name}`;
+      const { Attributes } = await sqs.send(
+        new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }),
+      );
+      return {
+        visible: Attributes?.ApproximateNumberOfMessages,
+        inFlight: Attributes?.ApproximateNumberOfMessagesNotVisible,
+      };
+    },
     async buried() {
       const command = new ReceiveMessageCommand({ QueueUrl: dead.url, WaitTimeSeconds: 1 });
       return (await sqs.send(command)).Messages?.[0]?.Body;
@@ -396,11 +407,10 @@ test('a mapping delivers records as Lambda shapes them and deletes what succeede
     attributes: { ApproximateReceiveCount: '1' },
   });
   await sources.close();
-  const left = await consumer.sqs.send(new ReceiveMessageCommand({ QueueUrl: consumer.work }));
-  t.is(left.Messages, undefined);
+  t.deepEqual(await consumer.counts('work'), { visible: '0', inFlight: '0' });
 });
 
-test('a reported item ends in the dead-letter queue after five receives; its neighbours are seen once', async (t) => {
+test('a reported item ends in the dead-letter queue after five receives; its neighbours are deleted', async (t) => {
   const consumer = await openConsumer({});
   t.teardown(consumer.close);
   await consumer.send('good', 'poison', 'fine');
@@ -408,7 +418,10 @@ test('a reported item ends in the dead-letter queue after five receives; its nei
   t.is(await eventually(consumer.buried), 'poison');
   await sources.close();
   const times = (body: string) => consumer.seen().filter((record) => record.body === body).length;
-  t.deepEqual([times('good'), times('fine'), times('poison')], [1, 1, 5]);
+  t.is(times('poison'), 5);
+  t.true(times('good') >= 1 && times('fine') >= 1);
+  t.deepEqual(await consumer.counts('work'), { visible: '0', inFlight: '0' });
+  t.deepEqual(await consumer.counts('dead'), { visible: '0', inFlight: '1' });
 });
 
 for (const body of ['explode', 'nonsense']) {
@@ -428,7 +441,8 @@ test('a batch is never larger than declared', async (t) => {
   t.teardown(consumer.close);
   await consumer.send('a', 'b', 'c', 'd');
   const sources = consumer.start();
-  await eventually(() => (consumer.seen().length === 4 ? true : undefined));
+  await eventually(() => (consumer.seen().length >= 4 ? true : undefined));
   await sources.close();
-  t.is(consumer.lines.filter((line) => line.includes('REPORT')).length, 4);
+  // one record an invocation, however often a slow machine delivers it
+  t.is(consumer.lines.filter((line) => line.includes('REPORT')).length, consumer.seen().length);
 });
