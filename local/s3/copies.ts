@@ -13,6 +13,7 @@ import {
   sendEncryption,
 } from './description.ts';
 import { invalidArgument, invalidRequest } from './errors.ts';
+import type { DigestName } from './integrity.ts';
 import type { ObjectDescription, ObjectVersion, StoredObject } from './object.ts';
 import { refuseArchived } from './objects.ts';
 import type { Range } from './range.ts';
@@ -56,7 +57,7 @@ export async function copyBytes(
   { version: { object } }: CopySource,
   { start, end }: Range,
   sink: Writable,
-  algorithms: readonly (ChecksumAlgorithm | 'MD5')[],
+  algorithms: readonly DigestName[],
 ) {
   const digests = new Map(algorithms.map((name) => [name, createDigest(name)]));
   async function* digested() {

@@ -1,15 +1,17 @@
 import { z } from 'zod';
-import { AwsError } from '../aws-error.ts';
 import type { Bucket } from '../graph/manifest.ts';
 import { readWriteCondition } from './conditions.ts';
 import { readXml } from './documents.ts';
 import { invalidRequest } from './errors.ts';
-import { declaredAlgorithm } from './payload.ts';
+import { declaredAlgorithm } from './integrity.ts';
+import type { Version } from './object.ts';
 import { sendEmpty, sendXml } from './reply.ts';
 import type { Exchange } from './request.ts';
 import { blobsOf, findBucket, newVersionId, type Store } from './store.ts';
 
 interface Deleted {
+  /** whose files may go once the deletion is certain */
+  removed?: Version;
   /** the version that is gone, or the delete marker that is there instead */
   versionId?: string;
   deleteMarker: boolean;
@@ -24,9 +26,11 @@ function deleteVersion(store: Store, bucket: Bucket, key: string, versionId: str
     return { versionId: marker.versionId, deleteMarker: true };
   }
   const removed = catalogue.remove(bucket.name, key, versionId ?? 'null');
-  store.blobs.remove(blobsOf(removed));
-  const deleteMarker = removed !== undefined && !removed.object;
-  return versionId === undefined ? { deleteMarker } : { versionId, deleteMarker };
+  return {
+    deleteMarker: removed !== undefined && !removed.object,
+    ...(removed && { removed }),
+    ...(versionId !== undefined && { versionId }),
+  };
 }
 
 export async function deleteObject(store: Store, { request, response }: Exchange) {
@@ -36,6 +40,7 @@ export async function deleteObject(store: Store, { request, response }: Exchange
     condition(store.catalogue.find(bucket.name, request.key), false);
     return deleteVersion(store, bucket, request.key, request.query.get('versionId'));
   });
+  store.blobs.remove(blobsOf(deleted.removed));
   if (deleted.versionId !== undefined) response.setHeader('x-amz-version-id', deleted.versionId);
   if (deleted.deleteMarker) response.setHeader('x-amz-delete-marker', 'true');
   sendEmpty(response, 204);
@@ -57,27 +62,19 @@ export async function deleteObjects(store: Store, { request, response }: Exchang
     throw invalidRequest('Missing required header for this request: Content-MD5 OR x-amz-checksum-*');
   }
   const { Delete } = await readXml(request, DeleteDocument);
-  const quiet = Delete.Quiet === 'true';
-  const results = Delete.Object.map(({ Key, VersionId }) => {
-    try {
-      const { versionId, deleteMarker } = store.catalogue.transaction(() =>
-        deleteVersion(store, bucket, Key, VersionId),
-      );
-      return {
-        Deleted: {
-          Key,
-          VersionId,
-          DeleteMarker: deleteMarker || undefined,
-          DeleteMarkerVersionId: deleteMarker ? versionId : undefined,
-        },
-      };
-    } catch (error) {
-      if (!(error instanceof AwsError)) throw error;
-      return { Error: { Key, VersionId, Code: error.code, Message: error.message } };
-    }
-  });
-  sendXml(response, 'DeleteResult', {
-    Deleted: quiet ? undefined : results.flatMap(({ Deleted }) => Deleted ?? []),
-    Error: results.flatMap(({ Error: refused }) => refused ?? []),
-  });
+  const deleted = store.catalogue.transaction(() =>
+    Delete.Object.map(({ Key, VersionId }) => ({
+      Key,
+      VersionId,
+      ...deleteVersion(store, bucket, Key, VersionId),
+    })),
+  );
+  store.blobs.remove(deleted.flatMap(({ removed }) => blobsOf(removed)));
+  const results = deleted.map(({ Key, VersionId, versionId, deleteMarker }) => ({
+    Key,
+    VersionId,
+    DeleteMarker: deleteMarker || undefined,
+    DeleteMarkerVersionId: deleteMarker ? versionId : undefined,
+  }));
+  sendXml(response, 'DeleteResult', { Deleted: Delete.Quiet === 'true' ? undefined : results });
 }

@@ -1,6 +1,7 @@
 import { XMLParser } from 'fast-xml-parser';
 import type { z } from 'zod';
 import { s3Error } from './errors.ts';
+import type { Integrity } from './integrity.ts';
 import { receiveDocument } from './payload.ts';
 import type { S3Request } from './request.ts';
 
@@ -16,8 +17,12 @@ const parser = new XMLParser({
 });
 
 /** The verified XML body of a request as its schema reads it; every value is text. */
-export async function readXml<T>(request: S3Request, schema: z.ZodType<T>): Promise<T> {
-  const text = await receiveDocument(request, LARGEST_DOCUMENT);
+export async function readXml<T>(
+  request: S3Request,
+  schema: z.ZodType<T>,
+  integrity?: Integrity,
+): Promise<T> {
+  const text = await receiveDocument(request, LARGEST_DOCUMENT, integrity);
   let document: unknown;
   try {
     document = parser.parse(text, true);

@@ -77,7 +77,10 @@ export interface Upload {
 export interface UploadedPart extends Segment {
   number: number;
   etag: string;
+  /** by the upload's algorithm */
   checksum: string;
+  /** what the client gave for an upload that was created without an algorithm */
+  given?: { algorithm: ChecksumAlgorithm; value: string };
   lastModified: string;
 }
 

@@ -2,8 +2,9 @@ import { checksumElement, checksumHeader } from './checksums.ts';
 import { copyBytes, openCopySource } from './copies.ts';
 import { sendEncryption } from './description.ts';
 import { invalidArgument, invalidRequest, s3Error } from './errors.ts';
+import { type Digests, declaredAlgorithm } from './integrity.ts';
 import type { Segment, Upload, UploadedPart } from './object.ts';
-import { declaredAlgorithm, type Received, receivePayload } from './payload.ts';
+import { receivePayload } from './payload.ts';
 import { readCopyRange } from './range.ts';
 import { quoted, sendEmpty, sendXml } from './reply.ts';
 import type { Exchange, S3Request } from './request.ts';
@@ -40,13 +41,17 @@ function readPartNumber({ query }: S3Request) {
   return number;
 }
 
-/** A part has to come with the kind of checksum that the upload was created with. */
+/**
+ * A part has to come with the kind of checksum that its upload was created with; to one created without, it may come
+ * with any (apache/hadoop#7882 has seen S3 take them).
+ */
 function checkPartChecksum({ checksum }: Upload, request: S3Request) {
   const given = declaredAlgorithm(request);
-  const expected = checksum.declared ? checksum.algorithm : undefined;
-  if (given === expected || (given === undefined && checksum.type === 'FULL_OBJECT')) return;
+  const missing = given === undefined && checksum.type === 'COMPOSITE';
+  const other = given !== undefined && given !== checksum.algorithm;
+  if (!checksum.declared || (!missing && !other)) return;
   throw invalidRequest(
-    `Checksum Type mismatch occurred, expected checksum Type: ${expected?.toLowerCase() ?? 'null'}, actual checksum Type: ${given?.toLowerCase() ?? 'null'}`,
+    `Checksum Type mismatch occurred, expected checksum Type: ${checksum.algorithm.toLowerCase()}, actual checksum Type: ${given?.toLowerCase() ?? 'null'}`,
   );
 }
 
@@ -54,15 +59,17 @@ function checkPartChecksum({ checksum }: Upload, request: S3Request) {
 function keepPart(
   store: Store,
   request: S3Request,
-  { digests, segment }: Pick<Received, 'digests'> & { segment: Segment },
+  { digests, segment }: { digests: Digests; segment: Segment },
 ): UploadedPart {
   return keepOrRemove(store, [segment], () => {
     const upload = findOpenUpload(store, request);
-    const part = {
+    const algorithm = upload.checksum.declared ? undefined : declaredAlgorithm(request);
+    const part: UploadedPart = {
       ...segment,
       number: readPartNumber(request),
       etag: newEtag(upload.description.encryption.algorithm, digests.get('MD5')),
       checksum: digests.get(upload.checksum.algorithm)?.toString('base64') ?? '',
+      ...(algorithm && { given: { algorithm, value: digests.get(algorithm)?.toString('base64') ?? '' } }),
       lastModified: store.now().toISOString(),
     };
     const replaced = store.catalogue.parts(upload.id).find(({ number }) => number === part.number);
@@ -81,7 +88,8 @@ export async function uploadPart(store: Store, { request, response }: Exchange) 
   );
   const part = keepPart(store, request, received);
   response.setHeader('etag', quoted(part.etag));
-  response.setHeader(checksumHeader(upload.checksum.algorithm), part.checksum);
+  const { algorithm, value } = part.given ?? { algorithm: upload.checksum.algorithm, value: part.checksum };
+  response.setHeader(checksumHeader(algorithm), value);
   sendEncryption(response, upload.description.encryption);
   sendEmpty(response, 200);
 }

@@ -3,6 +3,7 @@ import type { AwsService } from '../door.ts';
 import type { Bucket } from '../graph/manifest.ts';
 import { getObjectAttributes } from './attributes.ts';
 import { getBucketCors, getBucketLocation, getBucketVersioning, headBucket, listBuckets } from './buckets.ts';
+import { completeMultipartUpload } from './completion.ts';
 import { copyObject } from './copies.ts';
 import { createCrossOrigin } from './cors.ts';
 import { deleteObject, deleteObjects } from './deletions.ts';
@@ -14,12 +15,7 @@ import { type Exchange, readRequest } from './request.ts';
 import { type Operation, operationOf } from './routes.ts';
 import { type ObjectCreated, openStore, type Store } from './store.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './tagging.ts';
-import {
-  abortMultipartUpload,
-  completeMultipartUpload,
-  createMultipartUpload,
-  listMultipartUploads,
-} from './uploads.ts';
+import { abortMultipartUpload, createMultipartUpload, listMultipartUploads } from './uploads.ts';
 
 export interface S3Options {
   buckets: readonly Bucket[];

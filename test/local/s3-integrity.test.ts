@@ -264,7 +264,7 @@ test('the SDK streams a body of known length with any checksum algorithm', async
     const got = await s3.client.send(
       new GetObjectCommand({ Bucket: s3.bucket, Key: 'stream', ChecksumMode: 'ENABLED' }),
     );
-    t.deepEqual(Buffer.from((await got.Body?.transformToByteArray()) ?? []), body);
+    t.true(body.equals((await got.Body?.transformToByteArray()) ?? Buffer.alloc(0)));
     t.is(got[`Checksum${ChecksumAlgorithm}` as 'ChecksumCRC32'], base64(ChecksumAlgorithm as 'CRC32', body));
   }
 });
