@@ -1,14 +1,13 @@
-import path from 'node:path';
 import { z } from 'zod';
 import { CONTROL_HEADER } from './console/server.ts';
+import { stackDirectory } from './directory.ts';
 import { readStackFile } from './stack-file.ts';
 
-const directory = path.resolve(import.meta.dirname, '../.local');
 const Key = z.object({ accessKeyId: z.string(), secretAccessKey: z.string(), region: z.string() });
 
 /** Shell lines with which the AWS CLI and any SDK use the running stack as a declared role. */
 async function exportsFor(role: string): Promise<string> {
-  const stack = await readStackFile(directory);
+  const stack = await readStackFile(stackDirectory);
   if (!stack) throw new Error('No stack is running. Start one with: npm start');
   const response = await fetch(`${stack.consoleUrl}/control/credentials`, {
     method: 'POST',

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { stackDirectory } from './directory.ts';
 import { StackRunningError, startStack } from './stack.ts';
 
-const directory = path.resolve(import.meta.dirname, '../.local');
 /** npm passes a Ctrl-C on that the terminal has sent to us already; a second one that is meant comes later. */
 const SAME_KEYSTROKE_MS = 1_000;
 
@@ -47,7 +47,7 @@ async function main() {
   const { DATABASE_URL } = process.env;
   if (fresh && DATABASE_URL) console.log('--fresh leaves the database of DATABASE_URL as it is.');
   const starting = startStack({
-    directory,
+    directory: stackDirectory,
     fresh,
     ...(apiPort === undefined ? {} : { port: apiPort }),
     ...(DATABASE_URL ? { databaseUrl: DATABASE_URL } : {}),
@@ -66,7 +66,7 @@ async function main() {
   owner         ${stack.tokens.owner}
   admin         ${stack.tokens.admin}
 
-  All of this, the listings and the database are in ${path.relative(process.cwd(), directory)}/stack.json, the log in logs/stack.log.
+  All of this, the listings and the database are in ${path.relative(process.cwd(), stackDirectory)}/stack.json, the log in logs/stack.log.
   Ctrl-C stops everything.`);
   }
   await interrupted;

@@ -23,13 +23,13 @@ export interface NewListing {
 }
 
 /** A listing as `stack.json` tells it. */
-export interface SeededListing {
+export type SeededListing = {
   listingIdentityId: number;
   status: string;
   offPlan: boolean;
   ownerUserId: number;
   photographerUserIds: number[];
-}
+};
 
 /** Adds a listing, by default one that waits for the photographer's files, and returns its id. */
 export async function addListing(knex: Knex, listing: NewListing = {}): Promise<number> {
