@@ -43,21 +43,28 @@ try {
   const listingIdentityId = await stack.addListing();
   const { files } = await readFolder(folder);
   const started = performance.now();
-  const manifest = await Promise.all(files.map((file) => limit(() => describeFile(file))));
-  const opened = await client.openUploads({
-    listingIdentityId,
-    batchReference: randomUUID(),
-    files: manifest,
-  });
-  await Promise.all(
-    opened.files.map((signed) =>
-      limit(async () =>
-        putFile(files.find(({ clientId }) => clientId === signed.clientId)?.path ?? '', signed),
+  // at most 60 files a request: the rest is added to the same batch
+  let batchId: string | undefined;
+  for (let first = 0; first < files.length; first += 60) {
+    const portion = files.slice(first, first + 60);
+    const manifest = await Promise.all(portion.map((file) => limit(() => describeFile(file))));
+    const opened = await client.openUploads({
+      listingIdentityId,
+      ...(batchId ? { batchId } : { batchReference: randomUUID() }),
+      files: manifest,
+    });
+    batchId = opened.batchId;
+    await Promise.all(
+      opened.files.map((signed) =>
+        limit(async () =>
+          putFile(portion.find(({ clientId }) => clientId === signed.clientId)?.path ?? '', signed),
+        ),
       ),
-    ),
-  );
+    );
+  }
+  if (!batchId) throw new Error('nothing to upload');
   const uploaded = performance.now();
-  const batch = { listingIdentityId, batchId: opened.batchId };
+  const batch = { listingIdentityId, batchId };
   await client.complete(batch);
   let processing: string | null = null;
   const status = await client.until(batch, settled, {

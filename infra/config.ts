@@ -53,7 +53,8 @@ export const Configuration = z.strictObject({
     uploads: z
       .strictObject({
         urlTtlSeconds: Positive.max(900).optional(),
-        maxFiles: Positive.optional(),
+        maxFilesPerRequest: Positive.optional(),
+        maxFilesPerBatch: Positive.max(120).optional(),
         maxFileBytes: Positive.optional(),
         maxBatchBytes: Positive.optional(),
         expiryHours: z.number().positive().optional(),

@@ -272,7 +272,10 @@ test('S3 refuses a wrong byte, length, type, and an edited URL; the right file s
   t.regex(await attempt(signed.uploadUrl, bytes, { 'x-amz-tagging': 'stage=public' }), /^403/);
   t.regex(await attempt(signed.uploadUrl.replace('photo-1', 'photo-2'), bytes), /^403 SignatureDoesNotMatch/);
   t.regex(await attempt(signed.uploadUrl.replace('X-Amz-Expires=900', 'X-Amz-Expires=90000'), bytes), /^403/);
-  t.regex(await attempt(signed.uploadUrl.replace(/X-Amz-Date=\d{8}/, 'X-Amz-Date=20200101'), bytes), /^403/);
+  t.regex(
+    await attempt(signed.uploadUrl.replace(/X-Amz-Date=\d{8}/, 'X-Amz-Date=20200101'), bytes),
+    /^40[03]/,
+  );
   t.regex(await attempt(signed.uploadUrl, bytes), /^200/);
 });
 
@@ -398,7 +401,8 @@ test('a READY and a FAILED batch run again on request, as a new job over the sam
   t.deepEqual((await jobs(failing)).map(({ id }) => id).includes(retried.jobId), true);
 });
 
-test('a service killed between commit and publish, or inside a callback, loses nothing', async (t) => {
+// serial tests run before the others, which would not like to lose the service
+test.serial('a service killed between commit and publish, or inside a callback, loses nothing', async (t) => {
   const listingIdentityId = await stack.addListing();
   const batch = await upload({ listingIdentityId }, await photos(2, { width: 800, height: 600 }));
   const held = stack.hold('sqs', 'SendMessage');

@@ -2,7 +2,6 @@ import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import type { ServiceConfig } from '../config.ts';
 import type { Log } from '../log.ts';
-import type { Limits } from '../media/manifest.ts';
 import type { MediaOperations } from '../media/operations.ts';
 import type { Metrics } from '../metrics.ts';
 import { CALLBACK_PATHS, callback } from './callback.ts';
@@ -15,13 +14,15 @@ import { problems } from './problems.ts';
 import { named, type RequestState } from './request.ts';
 import { requestLog } from './request-log.ts';
 import { mount } from './route.ts';
+import type { RequestLimits } from './schemas.ts';
 import { securityHeaders } from './security-headers.ts';
 import { traceContext } from './trace-context.ts';
 import { uploads } from './uploads.ts';
 
 export const BASE = '/api/v2/listings/media';
 
-export type AppConfig = Limits & Pick<ServiceConfig, 'ENV' | 'VERSION' | 'CALLBACK_SECRET' | 'CORS_ORIGINS'>;
+export type AppConfig = RequestLimits &
+  Pick<ServiceConfig, 'ENV' | 'VERSION' | 'CALLBACK_SECRET' | 'CORS_ORIGINS'>;
 
 export interface AppDependencies {
   config: AppConfig;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UploadType } from '../../statemachines/contracts.ts';
-import type { Limits } from '../media/manifest.ts';
+import type { ServiceConfig } from '../config.ts';
 
 /** Older names of fields, still understood: `{old: new}`. A request that has both is refused for the old one. */
 const renamed = <S extends z.ZodType>(names: Record<string, string>, schema: S) =>
@@ -93,7 +93,10 @@ const Metadata = z
   .record(text(64), text(500, 0))
   .refine((entries) => Object.keys(entries).length <= 20, 'must have at most 20 entries');
 
-const uploadFile = (limits: Limits) =>
+/** The limits that hold for one request; those of a batch are the domain's. */
+export type RequestLimits = Pick<ServiceConfig, 'MAX_FILES_PER_REQUEST' | 'MAX_FILE_BYTES'>;
+
+const uploadFile = (limits: RequestLimits) =>
   renamed(
     { mediaType: 'assetType' },
     z
@@ -132,7 +135,7 @@ const uploadFile = (limits: Limits) =>
   );
 
 /** Body of `POST /uploads`: the manifest. The rules between its files are the domain's (media/manifest.ts). */
-export const uploadsRequest = (limits: Limits) =>
+export const uploadsRequest = (limits: RequestLimits) =>
   renamed(
     LISTING,
     z
@@ -142,7 +145,7 @@ export const uploadsRequest = (limits: Limits) =>
           .optional()
           .meta({ description: 'names a new batch; the same again is the same batch' }),
         batchId: BatchId.optional().meta({ description: 'adds to an open or a failed batch' }),
-        files: z.array(uploadFile(limits)).min(1).max(limits.MAX_FILES_PER_BATCH),
+        files: z.array(uploadFile(limits)).min(1).max(limits.MAX_FILES_PER_REQUEST),
       })
       .refine(({ batchReference, batchId }) => batchReference ?? batchId, {
         path: ['batchReference'],

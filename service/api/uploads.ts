@@ -1,9 +1,15 @@
-import type { Limits } from '../media/manifest.ts';
 import type { JobAnswer, MediaOperations } from '../media/operations.ts';
 import { Job, Retry, Status, Uploads } from './answers.ts';
 import { etagOf, matches } from './etag.ts';
 import { type Route, route } from './route.ts';
-import { BatchRequest, CompleteRequest, ProcessRequest, RetryRequest, uploadsRequest } from './schemas.ts';
+import {
+  BatchRequest,
+  CompleteRequest,
+  ProcessRequest,
+  type RequestLimits,
+  RetryRequest,
+  uploadsRequest,
+} from './schemas.ts';
 
 const POLL_SECONDS = '2';
 
@@ -13,7 +19,7 @@ const problems = {
 };
 
 /** From a manifest to a READY batch. */
-export const uploads = (media: MediaOperations, limits: Limits): Route[] => [
+export const uploads = (media: MediaOperations, limits: RequestLimits): Route[] => [
   route({
     method: 'post',
     paths: ['/uploads'],
