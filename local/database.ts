@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, chmod, cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,7 +39,8 @@ export async function startDatabase(options: DatabaseOptions): Promise<RunningDa
   const directory = path.resolve(options.directory);
   const data = path.join(directory, 'data');
   const socket = path.join(directory, 'socket');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await mkdir(path.join(directory, 'tmp'), { recursive: true, mode: 0o700 });
+  await chmod(directory, 0o700);
   await endLeftover(path.join(directory, 'pid'), data);
   if (!(await exists(data))) await makeDataFolder(data, options.template);
 
@@ -51,6 +52,8 @@ export async function startDatabase(options: DatabaseOptions): Promise<RunningDa
       ...asRoot,
       LOG_SIZE,
       `--datadir=${data}`,
+      // a server that starts removes the temporary tables it finds, also those of another one
+      `--tmpdir=${path.join(directory, 'tmp')}`,
       `--socket=${socket}`,
       `--pid-file=${path.join(directory, 'pid')}`,
       '--bind-address=127.0.0.1',
@@ -102,21 +105,26 @@ async function admit(socket: string, { database, user, password }: DatabaseOptio
 /** Initialises a data folder where there is none. It appears under its name only when it is complete. */
 export async function makeDataFolder(data: string, template?: string) {
   const unfinished = `${data}.${process.pid}`;
-  await rm(unfinished, { recursive: true, force: true });
-  await mkdir(path.dirname(unfinished), { recursive: true, mode: 0o700 });
-  if (template) await cp(template, unfinished, { recursive: true });
-  else {
-    await run('mariadb-install-db', [
-      '--no-defaults',
-      ...asRoot,
-      LOG_SIZE,
-      `--datadir=${unfinished}`,
-      '--auth-root-authentication-method=normal',
-      '--skip-test-db',
-      '--skip-name-resolve',
-    ]);
+  const temporary = `${unfinished}.tmp`;
+  try {
+    await mkdir(temporary, { recursive: true, mode: 0o700 });
+    if (template) await cp(template, unfinished, { recursive: true });
+    else {
+      await run('mariadb-install-db', [
+        '--no-defaults',
+        ...asRoot,
+        LOG_SIZE,
+        `--datadir=${unfinished}`,
+        `--tmpdir=${temporary}`,
+        '--auth-root-authentication-method=normal',
+        '--skip-test-db',
+        '--skip-name-resolve',
+      ]);
+    }
+    await rename(unfinished, data);
+  } finally {
+    for (const folder of [temporary, unfinished]) await rm(folder, { recursive: true, force: true });
   }
-  await rename(unfinished, data);
 }
 
 async function ready(server: ChildProcess, socket: string) {
@@ -148,11 +156,17 @@ async function endLeftover(pidFile: string, data: string) {
   while (await isServerOf(pid, data)) await sleep(50);
 }
 
-const isServerOf = async (pid: number, data: string) =>
-  run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).then(
-    ({ stdout }) => stdout.includes(`--datadir=${data} `),
-    () => false,
+/** Whether that process is a server on our data folder: ids of processes are used again. */
+async function isServerOf(pid: number, data: string) {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() =>
+    // macOS has no /proc, a slim Linux has no ps
+    run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).then(
+      ({ stdout }) => stdout.replaceAll(' --', '\0--'),
+      () => '',
+    ),
   );
+  return command.split('\0').includes(`--datadir=${data}`);
+}
 
 const exists = (file: string) =>
   access(file).then(

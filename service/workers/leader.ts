@@ -16,7 +16,7 @@ export interface Leader {
 export const createLeader = (
   knex: Knex,
   owner: string,
-  { name = 'workers', ttlSeconds = 15 } = {},
+  { name = 'workers', ttlSeconds = 10 } = {},
 ): Leader => ({
   acquire: () => leaseName(knex, name, owner, ttlSeconds),
   release: () => releaseName(knex, name, owner),

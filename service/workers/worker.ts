@@ -19,6 +19,9 @@ export interface Schedule {
   log: Pick<Logger, 'error'>;
 }
 
+/** So often does an instance that does not lead ask whether it may. */
+const CANDIDATE_SECONDS = 5;
+
 /** Repeats a round. A round that fails is logged and tried again at its next time. */
 export function createWorker<Report>(schedule: Schedule, runOnce: () => Promise<Report>): Worker<Report> {
   const { name, intervalSeconds, leader, log } = schedule;
@@ -27,13 +30,15 @@ export function createWorker<Report>(schedule: Schedule, runOnce: () => Promise<
 
   async function run(signal: AbortSignal) {
     while (!signal.aborted) {
+      let pause = intervalSeconds;
       try {
         if (await leader.acquire()) await runOnce();
+        else pause = Math.min(pause, CANDIDATE_SECONDS);
       } catch (error) {
         log.error({ err: error, worker: name }, 'service.media.worker.failed');
       }
       // abort is how the pause ends early
-      await sleep(intervalSeconds * 1000, undefined, { signal }).catch(() => {});
+      await sleep(pause * 1000, undefined, { signal }).catch(() => {});
     }
   }
 
