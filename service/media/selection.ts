@@ -10,6 +10,11 @@ export interface Selection {
   assets: Asset[];
 }
 
+/** A selection after a manifest has been taken in, and whether that changed anything. */
+export interface Opened extends Selection {
+  created: boolean;
+}
+
 /**
  * The batch that a request means, with its live assets: the one it names, or else the open, or else the newest of the
  * listing. 404 when there is none; 403 when it has files that the grant does not cover.

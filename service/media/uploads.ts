@@ -1,41 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
-import { conflict, invalid, notFound } from '../errors.ts';
-import {
-  type Asset,
-  findAssets,
-  findOriginals,
-  insertAssets,
-  lockAssets,
-  softDeleteAssets,
-} from '../models/asset.ts';
-import {
-  type Batch,
-  findBatch,
-  findBatchByReference,
-  findOpenBatch,
-  insertBatch,
-  lockBatch,
-  updateBatch,
-} from '../models/batch.ts';
+import { conflict, invalid } from '../errors.ts';
+import { type Asset, findAssets } from '../models/asset.ts';
+import { type Batch, findBatchByReference, findOpenBatch, insertBatch } from '../models/batch.ts';
 import { brokenUniqueKey, transact } from '../models/database.ts';
 import { now } from '../models/table.ts';
+import { addFiles } from './additions.ts';
 import type { MediaDependencies } from './dependencies.ts';
 import { assertAwaitsMedia } from './listing-status.ts';
-import { isSameFile, isSameManifest, validateManifest } from './manifest.ts';
+import { isSameManifest, validateManifest } from './manifest.ts';
+import { insertFiles } from './new-assets.ts';
 import type { Caller, MediaOperations, OpenUploads, UploadFile, UploadsAnswer } from './operations.ts';
 import { assertCovers, authorize, isProject } from './permissions.ts';
-import { assignSourceKeys } from './source-keys.ts';
-import { batchOpen, moveBatch } from './transitions.ts';
-
-/** What SQS, Step Functions and the Lambdas take in one message (statemachines/contracts.ts). */
-const GALLERY_LIMIT = 255;
-
-interface Opened {
-  created: boolean;
-  batch: Batch;
-  assets: Asset[];
-}
+import type { Opened } from './selection.ts';
+import { batchOpen } from './transitions.ts';
 
 /** `POST /uploads`: a manifest in, signed PUT URLs out. */
 export function openUploads(dependencies: MediaDependencies): MediaOperations['openUploads'] {
@@ -43,23 +21,17 @@ export function openUploads(dependencies: MediaDependencies): MediaOperations['o
 
   return async (caller, request) => {
     const grant = await authorize(dependencies, caller, 'change', request.listingIdentityId);
-    assertCovers(
-      grant,
-      request.files.map((file) => file.assetType),
-    );
+    const types = request.files.map((file) => file.assetType);
+    assertCovers(grant, types);
     const errors = validateManifest(request.files, config);
     if (errors.length) throw invalid(errors);
-    assertAwaitsMedia(
-      grant,
-      request.files.map((file) => file.assetType),
-    );
+    assertAwaitsMedia(grant, types);
 
-    const { created, batch, assets } = request.batchId
-      ? await transact(knex, (transaction) =>
-          addFiles(transaction, dependencies, request, String(request.batchId)),
-        )
+    const { batchId } = request;
+    const { created, batch, assets } = batchId
+      ? await transact(knex, (transaction) => addFiles(transaction, config, grant, request, batchId))
       : await openBatch(knex, caller, request);
-    if (created && !request.batchId) metrics.batchCreated();
+    if (created && !batchId) metrics.batchCreated();
     log.info(
       {
         listing_identity_id: request.listingIdentityId,
@@ -130,116 +102,6 @@ async function createBatch(
   });
   await insertFiles(transaction, batch, files);
   return { created: true, batch, assets: await findAssets(transaction, batch.id) };
-}
-
-/** Adds files to an open or a FAILED batch; a file with the client id of an asset replaces it. */
-async function addFiles(
-  transaction: Knex,
-  { config }: MediaDependencies,
-  { listingIdentityId, files }: OpenUploads,
-  publicId: string,
-): Promise<Opened> {
-  const found = await findBatch(transaction, listingIdentityId, publicId);
-  if (!found) throw notFound('batch_not_found', `Listing ${listingIdentityId} has no batch ${publicId}.`);
-  const batch = await lockBatch(transaction, found.id);
-  if (batch.status !== 'PENDING_UPLOAD' && batch.status !== 'FAILED') {
-    throw conflict('batch_not_open', `Batch ${publicId} is ${batch.status}: it takes no more files.`);
-  }
-  const assets = await lockAssets(transaction, batch.id);
-  const byClientId = new Map(assets.map((asset) => [asset.clientId, asset]));
-
-  // the same request again: its files are waiting for their uploads already
-  const fresh = files.filter((file) => {
-    const asset = byClientId.get(file.clientId);
-    return !(asset?.status === 'PENDING_UPLOAD' && isSameFile(file, asset));
-  });
-  const replaced = fresh.flatMap((file) => byClientId.get(file.clientId) ?? []);
-  for (const asset of replaced) {
-    if (asset.status === 'PROCESSED') {
-      throw conflict('asset_processed', `${asset.clientId} is PROCESSED: it cannot be replaced.`);
-    }
-    if (asset.status === 'PROCESSING') {
-      throw conflict('asset_processing', `${asset.clientId} is being processed: it cannot be replaced now.`);
-    }
-  }
-  const named = new Set(files.map((file) => file.clientId));
-  const errors = validateManifest(
-    files,
-    config,
-    assets.filter((asset) => !named.has(asset.clientId)),
-  );
-  if (errors.length) throw invalid(errors);
-
-  const changes = {
-    uploadActivityAt: now(),
-    uploadManifestJson: [...assets.filter((asset) => !named.has(asset.clientId)).map(asFile), ...files],
-  };
-  if (batch.status === 'FAILED') {
-    await moveBatch(transaction, batch, 'PENDING_UPLOAD', {
-      ...changes,
-      errorCode: null,
-      errorDetail: null,
-      processingFinishedAt: null,
-    });
-  } else await updateBatch(transaction, batch.id, changes);
-  if (replaced.length) {
-    await softDeleteAssets(
-      transaction,
-      replaced.map((asset) => asset.id),
-    );
-  }
-  if (fresh.length) await insertFiles(transaction, batch, fresh);
-  return { created: fresh.length > 0, batch, assets: await findAssets(transaction, batch.id) };
-}
-
-const asFile = (asset: Asset): UploadFile => ({
-  clientId: asset.clientId,
-  assetType: asset.assetType,
-  filename: asset.filename,
-  contentType: asset.contentType,
-  bytes: asset.bytes,
-  checksumSha256: asset.checksumSha256,
-  ...(asset.title === null ? {} : { title: asset.title }),
-  sequence: asset.sequence,
-  ...(asset.metadataJson === null ? {} : { metadata: asset.metadataJson }),
-});
-
-/** Needs the batch locked, or new: a listing has one open batch, so no one else gives away keys of it meanwhile. */
-async function insertFiles(transaction: Knex, batch: Batch, files: UploadFile[]) {
-  const originals = await findOriginals(transaction, batch.listingId);
-  const slots = new Set([...originals.filter((original) => !original.deletedAt), ...files].map(slot));
-  if (slots.size > GALLERY_LIMIT) {
-    throw conflict('gallery_full', `A listing has at most ${GALLERY_LIMIT} photos, videos and documents.`);
-  }
-  const keys = assignSourceKeys(
-    batch.listingId,
-    files,
-    originals.map((original) => original.sourceKey),
-  );
-  await insertAssets(
-    transaction,
-    files.map((file) => ({
-      batchId: batch.id,
-      clientId: file.clientId,
-      assetType: file.assetType,
-      orientation: orientationOf(file),
-      sequence: file.sequence,
-      title: file.title ?? null,
-      filename: file.filename,
-      contentType: file.contentType,
-      bytes: file.bytes,
-      checksumSha256: file.checksumSha256,
-      sourceKey: String(keys.get(file)),
-      metadataJson: file.metadata ?? null,
-    })),
-  );
-}
-
-const slot = (file: { assetType: string; sequence: number }) => `${file.assetType}/${file.sequence}`;
-
-function orientationOf({ assetType }: UploadFile) {
-  if (assetType.endsWith('_VERTICAL')) return 'VERTICAL';
-  return assetType.endsWith('_HORIZONTAL') ? 'HORIZONTAL' : null;
 }
 
 async function answer(

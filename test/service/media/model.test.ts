@@ -7,7 +7,7 @@ import { startTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { file, mediaWorld, PHOTOGRAPHER, photos, settlePeople, TRACE } from '../../support/media-world.ts';
 
 /** Sequences of forty steps; `MODEL_RUNS=1000` makes it forty thousand, `MODEL_SEED` repeats a run. */
-const RUNS = Number(process.env.MODEL_RUNS ?? 30);
+const RUNS = Number(process.env.MODEL_RUNS ?? 75);
 
 let database: TestDatabase;
 
