@@ -1,40 +1,26 @@
 /** 60 photos of 12 to 24 MP and 3 videos from disk to READY: time, peak memory of every process, photos in flight. */
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { GetExecutionHistoryCommand, type HistoryEvent, SFNClient } from '@aws-sdk/client-sfn';
 import pLimit from 'p-limit';
 import { createClient, describeFile, putFile, settled } from '../local/client.ts';
 import { readFolder } from '../local/folder.ts';
-import { clip, photoJpeg } from '../local/samples.ts';
 import { startStack } from '../local/stack.ts';
 import { watchProcesses } from './processes.ts';
 
+const run = promisify(execFile);
 const PHOTOS = Number(process.argv[2] ?? 60);
 const directory = await mkdtemp(path.join(tmpdir(), 'toq-media-bench-'));
 const folder = path.join(directory, 'media');
-await mkdir(folder);
 
 console.log(`making ${PHOTOS} photos and 3 videos`);
-const shapes = [
-  { width: 4000, height: 3000 },
-  { width: 6000, height: 4000 },
-  { width: 3000, height: 4000, orientation: 6 },
-] as const;
-const limit = pLimit(2);
-await Promise.all(
-  Array.from({ length: PHOTOS }, (_, i) =>
-    limit(async () => {
-      const shape = shapes[i % shapes.length] ?? shapes[0];
-      const jpeg = await photoJpeg({ ...shape, seed: i + 1, label: `Photo ${i + 1}` }, { quality: 95 });
-      await writeFile(path.join(folder, `${String(i + 1).padStart(2, '0')}.jpg`), jpeg);
-    }),
-  ),
-);
-await clip(path.join(folder, 'v1.mp4'), { width: 1920, height: 1080, seconds: 6 });
-await clip(path.join(folder, 'v2.mov'), { width: 1080, height: 1920, seconds: 6, rotation: 90 });
-await clip(path.join(folder, 'v3.mp4'), { width: 1280, height: 720, seconds: 6 });
+// in a process of its own: its memory is not the pipeline's
+await run(process.execPath, [path.join(import.meta.dirname, 'make-batch.ts'), folder, String(PHOTOS)]);
+const limit = pLimit(4);
 
 const stack = await startStack({ directory: path.join(directory, 'stack') });
 const watch = watchProcesses();
