@@ -14,16 +14,16 @@ while read -r line; do
     -*) case $list in *" $pid "*) list="\${list%% $pid *} \${list#* $pid }" ;; esac ;;
   esac
 done
-for pid in $list; do kill -TERM -- "-$pid" 2>/dev/null; done
+for pid in $list; do kill -TERM "-$pid" 2>/dev/null; done
 left=$list
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   alive=
-  for pid in $left; do kill -0 -- "-$pid" 2>/dev/null && alive="$alive $pid"; done
+  for pid in $left; do kill -0 "-$pid" 2>/dev/null && alive="$alive $pid"; done
   left=$alive
   [ -z "$left" ] && exit 0
   sleep 0.25
 done
-for pid in $left; do kill -KILL -- "-$pid" 2>/dev/null; done
+for pid in $left; do kill -KILL "-$pid" 2>/dev/null; done
 `;
 
 /** Sees to it that no child outlives the launcher, not even one that was killed with SIGKILL. */
