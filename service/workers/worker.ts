@@ -20,7 +20,7 @@ export interface Schedule {
 }
 
 /** So often does an instance that does not lead ask whether it may. */
-const CANDIDATE_SECONDS = 5;
+const CANDIDATE_SECONDS = 2;
 
 /** Repeats a round. A round that fails is logged and tried again at its next time. */
 export function createWorker<Report>(schedule: Schedule, runOnce: () => Promise<Report>): Worker<Report> {
