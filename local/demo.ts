@@ -14,10 +14,11 @@ import {
   type Status,
   settled,
 } from './client.ts';
+import type { Overview } from './console/overview.ts';
 import { readFolder } from './folder.ts';
 import { type SavedGallery, saveGallery } from './gallery.ts';
-import { brokenPhoto, photoJpeg, sampleListing } from './samples.ts';
 import { joinOrStart } from './join.ts';
+import { brokenPhoto, photoJpeg, sampleListing } from './samples.ts';
 
 const directory = path.resolve(import.meta.dirname, '../.local');
 
@@ -25,21 +26,25 @@ type Task = ListrTaskWrapper<object, typeof DefaultRenderer, typeof SimpleRender
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 
-/** Milliseconds each pipeline step was seen running, as the status route tells it. */
-function stepClock() {
-  const seen = new Map<string, { first: number; last: number }>();
-  return {
-    look(status: Status) {
-      const now = performance.now();
-      for (const step of status.processing.steps) {
-        if (step.status === 'PENDING') continue;
-        const entry = seen.get(step.name);
-        if (!entry) seen.set(step.name, { first: now, last: now });
-        else if (step.status === 'RUNNING') entry.last = now;
-      }
-    },
-    times: () => [...seen].map(([name, { first, last }]) => [name, last - first] as const),
-  };
+/** What the console knows of the listing's executions: how often each state ran, and how long all of that took. */
+async function printSteps(consoleUrl: string, listingIdentityId: number) {
+  // the console is ours, and this is what it serves
+  const overview = (await (await fetch(`${consoleUrl}/overview`)).json()) as Overview;
+  const ours = overview.executions.filter(({ name }) => name.split('-')[1] === String(listingIdentityId));
+  console.log('\nSteps');
+  for (const { machine, steps, startedAt, endedAt = startedAt } of ours.reverse()) {
+    console.log(`  ${machine.padEnd(44)} ${seconds(endedAt - startedAt)}`);
+    const tasks = steps.filter((step) => (step.endedAt ?? 0) - step.startedAt > 20);
+    for (const step of tasks) {
+      const times = step.entered > 1 ? `×${step.entered}` : '';
+      const took = seconds((step.endedAt ?? step.startedAt) - step.startedAt);
+      console.log(`    ${`${step.name} ${times}`.padEnd(42)} ${took}`);
+    }
+  }
+  console.log('\nMemory of the functions');
+  for (const { name, peakMiB, memoryMiB } of overview.functions) {
+    console.log(`  ${name.padEnd(44)} ${Math.round(peakMiB)} of ${memoryMiB} MiB`);
+  }
 }
 
 async function upload(
@@ -80,12 +85,11 @@ const progress = (status: Status) =>
     })
     .join('   ');
 
-async function settle(task: Task, client: Client, batch: Batch, clock?: ReturnType<typeof stepClock>) {
+async function settle(task: Task, client: Client, batch: Batch) {
   let shown = '';
   return client.until(batch, settled, {
     intervalMs: 100,
     onStatus: (status) => {
-      clock?.look(status);
       const line = `${status.status}  ${progress(status)}`;
       if (line !== shown) task.output = shown = line;
     },
@@ -108,14 +112,7 @@ function printGallery({ items, bundle, bundleReport, page }: SavedGallery) {
 async function main() {
   const started = performance.now();
   const folderArgument = process.argv[2];
-  const result: {
-    gallery?: SavedGallery;
-    clock: ReturnType<typeof stepClock>;
-    broken?: Status;
-    repaired?: Status;
-  } = {
-    clock: stepClock(),
-  };
+  const result: { gallery?: SavedGallery; broken?: Status; repaired?: Status } = {};
   const out = path.join(directory, 'demo');
   await mkdir(out, { recursive: true });
 
@@ -149,7 +146,7 @@ async function main() {
         task: async (_, task) => {
           if (!batch) return;
           await client.complete(batch);
-          const status = await settle(task, client, batch, result.clock);
+          const status = await settle(task, client, batch);
           task.title = `${task.title}: ${status.status}`;
           for (const asset of status.assets.filter(({ status }) => status === 'FAILED')) {
             console.error(`  ${asset.title}: ${asset.errorCode} ${asset.errorMessage}`);
@@ -207,13 +204,7 @@ async function main() {
     }
     console.log(`  after that one file was uploaded again: ${result.repaired?.status}`);
   }
-  console.log('\nSteps');
-  for (const [name, ms] of result.clock.times()) console.log(`  ${name.padEnd(22)} ${seconds(ms)}`);
-  const peaks = stack.functionPeaks();
-  if (peaks.length) console.log('\nMemory');
-  for (const { name, peakMiB, memoryMiB } of peaks) {
-    console.log(`  ${name.padEnd(36)} ${Math.round(peakMiB)} MiB of ${memoryMiB}`);
-  }
+  await printSteps(stack.consoleUrl, listing);
   console.log(`\n  whole demo             ${seconds(performance.now() - started)}`);
 }
 

@@ -1,17 +1,17 @@
-import { openDatabase } from '../service/models/database.ts';
-import type { FunctionPeak } from './controls.ts';
-import { addListing, type NewListing } from './seed.ts';
-import { type StackOptions, parseDatabaseUrl, startStack } from './stack.ts';
+import { z } from 'zod';
+import { CONTROL_HEADER } from './console/server.ts';
+import { type StackOptions, startStack } from './stack.ts';
 import { readStackFile } from './stack-file.ts';
+
+const NewListing = z.object({ listingIdentityId: z.int() });
 
 /** As much of a stack as a client needs, whoever started it. */
 export interface JoinedStack extends AsyncDisposable {
   apiUrl: string;
   consoleUrl: string;
   tokens: Record<string, string> & { photographer: string };
-  addListing(listing?: NewListing): Promise<number>;
-  /** empty where another process runs the stack */
-  functionPeaks(): FunctionPeak[];
+  /** A new listing that waits for the photographer's files; its id. */
+  addListing(): Promise<number>;
 }
 
 /** The stack that already runs on the directory, or else a new one that ends when it is disposed of. */
@@ -21,12 +21,16 @@ export async function joinOrStart(options: StackOptions): Promise<JoinedStack> {
   const { photographer } = running.tokens;
   if (!photographer) throw new Error(`the stack of process ${running.pid} offers no photographer's token`);
   options.onProgress?.(`using the stack of process ${running.pid}, ${running.consoleUrl}`);
-  const knex = openDatabase({ ...parseDatabaseUrl(running.databaseUrl), poolSize: 2 });
   return {
     ...running,
     tokens: { ...running.tokens, photographer },
-    addListing: (listing) => addListing(knex, listing),
-    functionPeaks: () => [],
-    [Symbol.asyncDispose]: async () => knex.destroy(),
+    async addListing() {
+      const response = await fetch(`${running.consoleUrl}/control/listings`, {
+        method: 'POST',
+        headers: { [CONTROL_HEADER]: '1' },
+      });
+      return NewListing.parse(await response.json()).listingIdentityId;
+    },
+    [Symbol.asyncDispose]: async () => {},
   };
 }

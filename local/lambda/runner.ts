@@ -2,7 +2,7 @@
  * Runs inside a function's own process: loads the handler that `_HANDLER` names from `LAMBDA_TASK_ROOT` and answers the
  * invocations that the parent sends. Imports nothing of ours.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -34,8 +34,12 @@ export type Report =
 type Handler = (event: unknown, context: object) => unknown;
 
 const report = (message: Report) => process.send?.(message);
-/** resourceUsage().maxRSS is in KiB. */
-const peakMiB = () => Math.ceil(process.resourceUsage().maxRSS / 1024);
+/** Linux's own high-water mark (proc(5)), in kB: maxRSS, in KiB, starts at what the parent held when it forked. */
+const peakMiB = () => {
+  const ownPeak = existsSync('/proc/self/status') && readFileSync('/proc/self/status', 'utf8');
+  const kilobytes = ownPeak && /^VmHWM:\s+(\d+) kB/m.exec(ownPeak)?.[1];
+  return Math.ceil(Number(kilobytes || process.resourceUsage().maxRSS) / 1024);
+};
 
 function described(error: unknown): FunctionError {
   if (!(error instanceof Error)) return { errorType: typeof error, errorMessage: String(error), trace: [] };
