@@ -73,6 +73,10 @@ export async function startDatabase(options: DatabaseOptions): Promise<RunningDa
     .on('data', (text: string) => words.push(...words.splice(0).slice(-40), text));
   server.on('error', (error) => words.push(error.message));
 
+  // whoever leaves without stopping it, for example by an uncaught error, does not leave it behind
+  const leave = () => server.kill('SIGKILL');
+  process.once('exit', leave);
+  server.once('exit', () => process.off('exit', leave));
   const stop = () => end(server);
   try {
     await ready(server, socket);
