@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type DefaultRenderer, Listr, type ListrTaskWrapper, type SimpleRenderer } from 'listr2';
 import pLimit from 'p-limit';
@@ -113,6 +113,9 @@ async function main() {
   const started = performance.now();
   const folderArgument = process.argv[2];
   const result: { gallery?: SavedGallery; broken?: Status; repaired?: Status } = {};
+  if (folderArgument && !(await stat(folderArgument).catch(() => undefined))?.isDirectory()) {
+    throw new Error(`${folderArgument} is no folder. Usage: npm run demo [-- FOLDER]`);
+  }
   const out = path.join(directory, 'demo');
   await mkdir(out, { recursive: true });
 

@@ -12,7 +12,7 @@ export type UserName = keyof typeof USERS;
 
 /** Bit of `property_type` for an off-plan house, and a plain one. */
 const PROPERTY = { house: 1, offPlanHouse: 32 };
-const HOUSES = 6;
+const HOUSES = 20;
 
 export interface NewListing {
   status?: string;

@@ -52,7 +52,10 @@ export function createOverview({
 
   const batches = () =>
     knex('listing_media_batches as batches')
-      .leftJoin('listing_media_assets as assets', 'assets.batch_id', 'batches.id')
+      // a replaced or removed asset stays as a row
+      .leftJoin('listing_media_assets as assets', (join) =>
+        join.on('assets.batch_id', 'batches.id').onNull('assets.deleted_at'),
+      )
       .groupBy('batches.id')
       .orderBy('batches.id', 'desc')
       .limit(BATCHES_SHOWN)
