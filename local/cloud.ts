@@ -45,8 +45,10 @@ export async function startCloud({ manifest, directory, ports, activity, gate }:
     directory: below('queues'),
   });
   const secrets = createSecrets(manifest.secrets);
-  const deliver = (target: string, event: BusEvent) =>
+  const deliver = async (target: string, event: BusEvent) => {
     activity.log(`events → ${target.split(':').slice(5).join(':')}`, JSON.stringify(event));
+    if (target.startsWith('arn:aws:sns:')) await queues.publish(target, JSON.stringify(event));
+  };
   const events = createEvents({ manifest, deliver, report });
   const mediaConvert = createMediaConvert({
     region,

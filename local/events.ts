@@ -14,10 +14,10 @@ type Condition =
   | { suffix: string }
   | { exists: boolean }
   | { 'anything-but': string | number | (string | number)[] };
-type Pattern = { [field: string]: Condition[] | Pattern };
+export type Pattern = { [field: string]: Condition[] | Pattern };
 
 const Scalar = z.union([z.string(), z.number()]);
-const Condition = z.union([
+const ConditionSchema = z.union([
   Scalar,
   z.boolean(),
   z.null(),
@@ -26,8 +26,8 @@ const Condition = z.union([
   z.strictObject({ exists: z.boolean() }),
   z.strictObject({ 'anything-but': z.union([Scalar, z.array(Scalar)]) }),
 ]);
-const Pattern: z.ZodType<Pattern> = z.lazy(() =>
-  z.record(z.string(), z.union([z.array(Condition).min(1), Pattern])),
+const PatternSchema: z.ZodType<Pattern> = z.lazy(() =>
+  z.record(z.string(), z.union([z.array(ConditionSchema).min(1), PatternSchema])),
 );
 
 function meets(condition: Condition, value: unknown): boolean {
@@ -82,7 +82,7 @@ const Entry = z.object({
 export function createEvents({ manifest, deliver, report }: EventsOptions) {
   const { region, accountId } = manifest;
   const rules = manifest.rules.map((rule) => {
-    const pattern = Pattern.safeParse(rule.pattern);
+    const pattern = PatternSchema.safeParse(rule.pattern);
     if (!pattern.success) {
       throw new Error(`rule ${rule.name}: its pattern is not supported\n${z.prettifyError(pattern.error)}`);
     }

@@ -53,8 +53,8 @@ interface Route {
 
 /** `POST /a/{id}`, `ANY /a/{proxy+}`, `$default`. */
 function compile(declared: HttpApi['routes'][number]): Route {
-  const [method = '', path = '/{proxy+}'] =
-    declared.key === '$default' ? ['ANY', '/{proxy+}'] : declared.key.split(' ');
+  if (declared.key === '$default') return { method: 'ANY', path: /^/, greedy: true, declared };
+  const [method = '', path = ''] = declared.key.split(' ');
   const parts = path.split(/(\{[^}]+\})/).map((part) => {
     if (!part.startsWith('{')) return RegExp.escape(part);
     return part.endsWith('+}') ? '.+' : '[^/]+';

@@ -18,6 +18,8 @@ export interface QueuesOptions {
 export interface Queues {
   sqs: AwsService;
   sns: AwsService;
+  /** What AWS itself publishes, such as EventBridge to a rule's target: no role signs it. */
+  publish(topicArn: string, message: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -140,6 +142,23 @@ export async function createQueues({ queues, topics, region, directory }: Queues
     async sns(signed, response) {
       const answer = await inject(signed);
       send(response, answer, answer.body);
+    },
+    async publish(topicArn, message) {
+      const answer = await app.inject({
+        method: 'POST',
+        url: '/',
+        headers: {
+          'content-type': 'application/x-www-form-urlencoded',
+          // only its region and service are read
+          authorization: `AWS4-HMAC-SHA256 Credential=local/20261121/${region}/sns/aws4_request`,
+        },
+        payload: new URLSearchParams({
+          Action: 'Publish',
+          TopicArn: topicArn,
+          Message: message,
+        }).toString(),
+      });
+      if (answer.statusCode !== 200) throw new Error(`SNS did not take an event: ${answer.body}`);
     },
     async close() {
       closed = true;
