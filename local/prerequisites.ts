@@ -95,7 +95,7 @@ async function apt(sudo: string[], args: string[], say: (line: string) => void):
     for (const line of chunk.toString().split('\n')) {
       if (!line.trim()) continue;
       words.push(line);
-      if (/^(Need to get|Setting up|E: |.*Could not get lock)/.test(line)) say(`  ${line.trim()}`);
+      if (/^(Need to get|Setting up|.*Could not get lock)/.test(line)) say(`  ${line.trim()}`);
     }
   };
   child.stdout.on('data', listen);
