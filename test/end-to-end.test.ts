@@ -414,9 +414,16 @@ test.serial('a service killed between commit and publish, or inside a callback, 
 
   // the callback's transaction waits for this lock when the service dies a second time
   const [job] = await jobs(batch);
+  await stack.untilTaskEntered(job.id, 'ValidateRawAssets');
   const lock = await database.transaction();
   await lock('media_processing_jobs').where({ id: job.id }).forUpdate().select('id');
   await stack.untilTaskEntered(job.id, 'FinalizeAndCallback');
+  for (let waiting = 0; waiting === 0; ) {
+    const [[row]] = await database.raw(
+      "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE info LIKE '%for update%' AND id <> CONNECTION_ID()",
+    );
+    waiting = Number(row.n);
+  }
   await stack.killService();
   await lock.rollback();
   const status = await rest(batch);
