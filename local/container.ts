@@ -60,6 +60,7 @@ export function startContainer(options: ContainerOptions) {
   const url = `http://127.0.0.1:${container.port}`;
   let current: ChildProcess | undefined;
   let failures = 0;
+  let killed = false;
   let lastWords = '';
   let started = () => {};
   const stopping = new AbortController();
@@ -93,7 +94,8 @@ export function startContainer(options: ContainerOptions) {
       if (stopping.signal.aborted) return;
       onExit(how);
       const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
-      failures += 1;
+      if (!killed) failures += 1;
+      killed = false;
       await sleep(pause, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   }
@@ -134,10 +136,11 @@ export function startContainer(options: ContainerOptions) {
       const child = current;
       if (child?.pid && child.exitCode === null && child.signalCode === null) {
         const exit = once(child, 'exit');
+        killed = true;
         process.kill(-child.pid, signal);
         await exit;
       }
-      while (current === child) await sleep(10);
+      while (current === child && !stopping.signal.aborted) await sleep(10);
       await ready();
     },
 
