@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
-import { conflict, invalid } from '../errors.ts';
+import { conflict, forbidden, invalid } from '../errors.ts';
 import { type Asset, findAssets } from '../models/asset.ts';
 import { type Batch, findBatchByReference, findOpenBatch, insertBatch } from '../models/batch.ts';
-import { brokenUniqueKey, transact } from '../models/database.ts';
+import { brokenUniqueKey, isMissingReference, transact } from '../models/database.ts';
 import { now } from '../models/table.ts';
 import { addFiles } from './additions.ts';
 import type { MediaDependencies } from './dependencies.ts';
@@ -56,6 +56,9 @@ async function openBatch(knex: Knex, caller: Caller, request: OpenUploads): Prom
   try {
     return await transact(knex, (transaction) => createBatch(transaction, caller, request, batchReference));
   } catch (error) {
+    if (isMissingReference(error)) {
+      throw forbidden(`There is no user ${caller.userId}, as whom a batch could be opened.`);
+    }
     const key = brokenUniqueKey(error);
     // the same request at the same time: the other one was first
     const twin = await findBatchByReference(knex, listingIdentityId, batchReference);

@@ -87,6 +87,9 @@ export function brokenUniqueKey(error: unknown): string | null {
   return /for key '(?:[^'.]+\.)?([^']+)'/.exec(error instanceof Error ? error.message : '')?.[1] ?? null;
 }
 
+/** A row that another one must name is not there (ER_NO_REFERENCED_ROW_2). */
+export const isMissingReference = (error: unknown) => errorNumber(error) === 1452;
+
 /** objection wraps the driver's error for some kinds and keeps it in `nativeError`. */
 function errorNumber(error: unknown): number {
   if (typeof error !== 'object' || error === null) return 0;

@@ -732,6 +732,37 @@ test('no two originals of a listing share a stem, whatever the extension and the
   );
 });
 
+test('a file that the batch does not have is named by its pointer, in complete and in process', async (t) => {
+  const id = await world.listing();
+  const { batchId } = await world.uploaded(id, photos(1));
+  const request = {
+    listingIdentityId: id,
+    batchId,
+    files: [{ clientId: 'photo-1' }, { clientId: 'photo-9' }],
+  };
+  for (const refusal of [
+    media.completeUploads(PHOTOGRAPHER, request, TRACE),
+    media.processUploads(PHOTOGRAPHER, request, TRACE),
+  ]) {
+    const problem = await refused(t, refusal, 400, 'invalid_request');
+    t.like(problem?.errors, [{ pointer: '/files/1/clientId', code: 'unknown_client_id' }]);
+  }
+});
+
+test('a listing takes no more files than one bundle can name', async (t) => {
+  const id = await world.listing();
+  const crowd = mediaWorld(database, { MAX_FILES_PER_BATCH: 300 });
+  const request = { listingIdentityId: id, batchReference: 'crowd', files: photos(256) };
+  await refused(t, crowd.media.openUploads(PHOTOGRAPHER, request, TRACE), 409, 'gallery_full');
+  await crowd.media.openUploads(PHOTOGRAPHER, { ...request, files: photos(255) }, TRACE);
+});
+
+test('an admin whom the users table does not know may not open a batch', async (t) => {
+  const id = await world.listing();
+  const request = { listingIdentityId: id, batchReference: 'nobody', files: photos(1) };
+  await refused(t, media.openUploads({ ...ADMIN, userId: 4711 }, request, TRACE), 403, 'forbidden');
+});
+
 test('a listing, batch or asset that does not exist is a 404', async (t) => {
   const id = await world.listing();
   const other = await world.listing();
