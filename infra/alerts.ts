@@ -1,12 +1,9 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import type { Foundation } from './foundation.ts';
 import { alertsTopicPolicy, policy } from './policies.ts';
 
-export interface AlertsArgs {
-  /** Name of the topic. */
-  topic: string;
-  accountId: string;
-  keyArn: pulumi.Input<string>;
+export interface AlertsArgs extends Foundation {
   /** Who is mailed; the address has to confirm the subscription. */
   email?: string | undefined;
 }
@@ -19,12 +16,12 @@ export class Alerts extends pulumi.ComponentResource {
     super('toq-media:infra:Alerts', name, {}, opts);
     const topic = new aws.sns.Topic(
       name,
-      { name: args.topic, kmsMasterKeyId: args.keyArn },
+      { name: args.names.alerts, kmsMasterKeyId: args.keyArn },
       { parent: this },
     );
     new aws.sns.TopicPolicy(
       name,
-      { arn: topic.arn, policy: policy(alertsTopicPolicy(topic.arn, args.accountId)) },
+      { arn: topic.arn, policy: policy(alertsTopicPolicy(topic.arn, args.account.id)) },
       { parent: this },
     );
     if (args.email) {

@@ -1,12 +1,10 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import type { Foundation } from './foundation.ts';
 
-export interface CallbackSecretArgs {
-  /** Name of the secret. */
-  secret: string;
+export interface CallbackSecretArgs extends Foundation {
   /** The HMAC key. */
   value: pulumi.Output<string>;
-  keyArn: pulumi.Input<string>;
 }
 
 /**
@@ -21,7 +19,7 @@ export class CallbackSecret extends pulumi.ComponentResource {
     const secret = new aws.secretsmanager.Secret(
       name,
       {
-        name: args.secret,
+        name: args.names.callbackSecret,
         description: 'HMAC key of POST /media-processing/callback',
         kmsKeyId: args.keyArn,
         recoveryWindowInDays: 7,

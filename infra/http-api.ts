@@ -1,13 +1,9 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { type LogRetention, logGroup } from './log-group.ts';
+import type { Foundation } from './foundation.ts';
+import { logGroup } from './log-group.ts';
 
-export interface HttpApiArgs {
-  /** Name of the API. */
-  api: string;
-  /** Name of its access log group. */
-  logGroup: string;
-  logs: LogRetention;
+export interface HttpApiArgs extends Foundation {
   /** How the API reaches the service inside the VPC. */
   ingress: { vpcLinkId: pulumi.Input<string>; listenerArn: pulumi.Input<string> };
 }
@@ -31,7 +27,7 @@ export class HttpApi extends pulumi.ComponentResource {
     // CORS is the service's: one list of origins, and the answer to OPTIONS comes through the same route
     const api = new aws.apigatewayv2.Api(
       name,
-      { name: args.api, protocolType: 'HTTP', description: 'Listing media' },
+      { name: args.names.api, protocolType: 'HTTP', description: 'Listing media' },
       { parent: this },
     );
     const route = (part: string, key: string, authorizationType: 'NONE' | 'AWS_IAM', path?: string) => {
@@ -65,7 +61,7 @@ export class HttpApi extends pulumi.ComponentResource {
       route('callback', `POST ${CALLBACK}`, 'AWS_IAM', `/internal${CALLBACK}`),
     ];
 
-    const logs = logGroup(name, args.logGroup, args.logs, { parent: this });
+    const logs = logGroup(name, args.names.apiLogs, args, { parent: this });
     new aws.apigatewayv2.Stage(
       name,
       {

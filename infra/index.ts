@@ -56,15 +56,13 @@ export default async function stack() {
     { alias: names.key, account, users: KEY_USERS.map(roleArn), protect },
     opts,
   );
-  const logs = { retentionDays: settings.logs.retentionDays, keyArn };
+  const foundation = { names, account, keyArn, logRetentionDays: settings.logs.retentionDays };
 
   const storage = new Storage(
     'storage',
     {
+      ...foundation,
       mediaBucket: media.bucket,
-      logsBucket: names.logsBucket,
-      account,
-      keyArn,
       frontendOrigins: media.frontendOrigins,
       deleters: [roleArn('backend'), roleArn('admin')],
       archiveRawAfterDays: media.archiveRawAfterDays,
@@ -75,48 +73,19 @@ export default async function stack() {
     opts,
   );
   const bucket = { arn: storage.mediaBucketArn, keyArn };
-  const queues = new Queues(
-    'queues',
-    { queue: names.queue, deadLetterQueue: names.deadLetterQueue, keyArn },
-    opts,
-  );
-  const alerts = new Alerts(
-    'alerts',
-    { topic: names.alerts, accountId: account.id, keyArn, email: settings.alerts.email },
-    opts,
-  );
-  const callbackSecret = new CallbackSecret(
+  const queues = new Queues('queues', foundation, opts);
+  const alerts = new Alerts('alerts', { ...foundation, email: settings.alerts.email }, opts);
+  const secret = new CallbackSecret(
     'callback-secret',
-    { secret: names.callbackSecret, value: settings.callbackSecret, keyArn },
+    { ...foundation, value: settings.callbackSecret },
     opts,
   );
-  const api = new HttpApi(
-    'api',
-    { api: names.api, logGroup: names.apiLogs, logs, ingress: settings.ingress },
-    opts,
-  );
+  const api = new HttpApi('api', { ...foundation, ingress: settings.ingress }, opts);
 
-  const transcoding = new Transcoding(
-    'transcoding',
-    {
-      queue: names.transcodeQueue,
-      jobTemplate: names.jobTemplate,
-      role: names.role('mediaconvert'),
-      account,
-      bucket,
-    },
-    opts,
-  );
+  const transcoding = new Transcoding('transcoding', { ...foundation, bucket }, opts);
   const transcodeEvents = new TranscodeEvents(
     'transcode-events',
-    {
-      rule: names.transcodeRule,
-      errorRule: names.transcodeErrorRule,
-      logGroup: names.transcodeEventLogs,
-      logs,
-      queueArn: transcoding.queueArn,
-      alertsTopicArn: alerts.topicArn,
-    },
+    { ...foundation, queueArn: transcoding.queueArn, alertsTopicArn: alerts.topicArn },
     opts,
   );
 
@@ -125,32 +94,19 @@ export default async function stack() {
     MEDIA_BUCKET: storage.mediaBucket,
     TRACE_HEADER_KEY: 'traceparent',
   };
-  const tasks = new Tasks(
-    'tasks',
-    {
-      names,
-      account,
-      logs,
-      common,
-      bucket,
-      callback: { url: api.callbackUrl, routeArn: api.callbackRouteArn, secretArn: callbackSecret.arn },
-    },
-    opts,
-  );
+  const callback = { url: api.callbackUrl, routeArn: api.callbackRouteArn, secretArn: secret.arn };
+  const tasks = new Tasks('tasks', { ...foundation, common, bucket, callback }, opts);
   const machines = new StateMachines(
     'state-machines',
-    { names, account, logs, tasks: tasks.arns, transcoding },
+    { ...foundation, tasks: tasks.arns, transcoding },
     opts,
   );
   const intake = new Intake(
     'intake',
     {
-      names,
-      account,
-      logs,
+      ...foundation,
       environment: { ...common, PROCESSING_STATE_MACHINE_ARN: machines.processingArn },
       queueArn: queues.arn,
-      keyArn,
     },
     opts,
   );
@@ -158,15 +114,14 @@ export default async function stack() {
   const service = new Service(
     'service',
     {
-      names,
+      ...foundation,
       settings,
-      logs,
       bucket,
       mediaBucket: storage.mediaBucket,
       queue: queues,
       processingMachineArn: machines.processingArn,
       finalizationMachineArn: machines.finalizationArn,
-      callbackSecretArn: callbackSecret.arn,
+      callbackSecretArn: secret.arn,
     },
     opts,
   );
@@ -202,7 +157,7 @@ export default async function stack() {
     },
     mediaConvertRuleArn: transcodeEvents.ruleArn,
     alertsTopicArn: alerts.topicArn,
-    callbackSecretArn: callbackSecret.arn,
+    callbackSecretArn: secret.arn,
     apiEndpoint: api.endpoint,
     callbackUrl: api.callbackUrl,
     roleArns: {

@@ -1,18 +1,13 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { Environment } from '../lambdas/config.ts';
-import type { LogRetention } from './log-group.ts';
+import type { Foundation } from './foundation.ts';
 import { type Late, MediaFunction } from './media-function.ts';
-import type { Names } from './names.ts';
-import { type Account, start } from './permissions.ts';
+import { start } from './permissions.ts';
 
-export interface IntakeArgs {
-  names: Names;
-  account: Account;
-  logs: LogRetention;
+export interface IntakeArgs extends Foundation {
   environment: Late<Environment<'start'>>;
   queueArn: pulumi.Input<string>;
-  keyArn: pulumi.Input<string>;
 }
 
 /** From the queue to the processing machine: the function `start`, one execution for each message. */
@@ -21,24 +16,18 @@ export class Intake extends pulumi.ComponentResource {
 
   constructor(name: string, args: IntakeArgs, opts?: pulumi.ComponentResourceOptions) {
     super('toq-media:infra:Intake', name, {}, opts);
-    const { account, names } = args;
+    const { names, account, keyArn, logRetentionDays, environment, queueArn } = args;
 
     const consumer = new MediaFunction(
       `${name}-start`,
       {
+        names,
+        account,
+        keyArn,
+        logRetentionDays,
         task: 'start',
-        function: names.function('start'),
-        role: names.role('lambda-start'),
-        logGroup: names.functionLogs('start'),
-        logs: args.logs,
-        accountId: account.id,
-        environment: args.environment,
-        permissions: start(
-          account,
-          args.queueArn,
-          args.keyArn,
-          args.environment.PROCESSING_STATE_MACHINE_ARN,
-        ),
+        environment,
+        permissions: start(account, queueArn, keyArn, environment.PROCESSING_STATE_MACHINE_ARN),
         // a sixth of the queue's visibility timeout
         timeoutSeconds: 10,
         memoryMiB: 256,
@@ -48,7 +37,7 @@ export class Intake extends pulumi.ComponentResource {
     new aws.lambda.EventSourceMapping(
       name,
       {
-        eventSourceArn: args.queueArn,
+        eventSourceArn: queueArn,
         functionName: consumer.arn,
         batchSize: 10,
         maximumBatchingWindowInSeconds: 0,

@@ -2,7 +2,8 @@ import path from 'node:path';
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { Environment, Task } from '../lambdas/config.ts';
-import { type LogRetention, logGroup } from './log-group.ts';
+import type { Foundation } from './foundation.ts';
+import { logGroup } from './log-group.ts';
 import { anyFunction } from './permissions.ts';
 import { type Statement, trustService } from './policies.ts';
 import { Role } from './role.ts';
@@ -10,17 +11,9 @@ import { Role } from './role.ts';
 /** The variables of `T`, each of which may be known late. A missing or a surplus one does not compile. */
 export type Late<T> = { [K in keyof T]: pulumi.Input<NonNullable<T[K]> & string> };
 
-export interface MediaFunctionArgs<T extends Task> {
+export interface MediaFunctionArgs<T extends Task> extends Foundation {
   /** Which of lambdas/ it runs. */
   task: T;
-  /** Name of the function. */
-  function: string;
-  /** Name of its role. */
-  role: string;
-  /** Name of its log group. */
-  logGroup: string;
-  logs: LogRetention;
-  accountId: string;
   environment: Late<Environment<T>>;
   /** What it may do beyond writing its logs and traces. */
   permissions: Statement[];
@@ -41,13 +34,14 @@ export class MediaFunction<T extends Task> extends pulumi.ComponentResource {
   constructor(name: string, args: MediaFunctionArgs<T>, opts?: pulumi.ComponentResourceOptions) {
     super('toq-media:infra:MediaFunction', name, {}, opts);
 
-    const logs = logGroup(name, args.logGroup, args.logs, { parent: this });
+    const { names, task } = args;
+    const logs = logGroup(name, names.functionLogs(task), args, { parent: this });
     const role = new Role(
       `${name}-role`,
       {
-        name: args.role,
-        description: `Lambda ${args.function}`,
-        trust: trustService('lambda.amazonaws.com', args.accountId),
+        name: names.role(`lambda-${task}`),
+        description: `Lambda ${names.function(task)}`,
+        trust: trustService('lambda.amazonaws.com', args.account.id),
         permissions: [...anyFunction(logs.arn), ...args.permissions],
       },
       { parent: this },
@@ -55,12 +49,12 @@ export class MediaFunction<T extends Task> extends pulumi.ComponentResource {
     const lambda = new aws.lambda.Function(
       name,
       {
-        name: args.function,
+        name: names.function(task),
         role: role.arn,
         runtime: aws.lambda.Runtime.NodeJS24dX,
         architectures: ['arm64'],
         handler: 'index.handler',
-        code: new pulumi.asset.FileArchive(artefact(args.task)),
+        code: new pulumi.asset.FileArchive(artefact(task)),
         timeout: args.timeoutSeconds,
         memorySize: args.memoryMiB,
         reservedConcurrentExecutions: args.reservedConcurrency,

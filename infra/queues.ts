@@ -1,12 +1,7 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import type { Foundation } from './foundation.ts';
 import { denyInsecureTransport, policy } from './policies.ts';
-
-export interface QueuesArgs {
-  queue: string;
-  deadLetterQueue: string;
-  keyArn: pulumi.Input<string>;
-}
 
 const DAY = 24 * 60 * 60;
 
@@ -17,13 +12,13 @@ export class Queues extends pulumi.ComponentResource {
   readonly deadLetterArn: pulumi.Output<string>;
   readonly deadLetterUrl: pulumi.Output<string>;
 
-  constructor(name: string, args: QueuesArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: Foundation, opts?: pulumi.ComponentResourceOptions) {
     super('toq-media:infra:Queues', name, {}, opts);
 
     const deadLetters = new aws.sqs.Queue(
       `${name}-dead-letters`,
       {
-        name: args.deadLetterQueue,
+        name: args.names.deadLetterQueue,
         messageRetentionSeconds: 14 * DAY,
         receiveWaitTimeSeconds: 20,
         kmsMasterKeyId: args.keyArn,
@@ -33,7 +28,7 @@ export class Queues extends pulumi.ComponentResource {
     const jobs = new aws.sqs.Queue(
       `${name}-jobs`,
       {
-        name: args.queue,
+        name: args.names.queue,
         // six times the consumer's timeout, as AWS advises for Lambda
         visibilityTimeoutSeconds: 60,
         messageRetentionSeconds: 4 * DAY,

@@ -1,17 +1,15 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { Settings } from './config.ts';
-import { type LogRetention, logGroup } from './log-group.ts';
-import type { Names } from './names.ts';
+import type { Foundation } from './foundation.ts';
+import { logGroup } from './log-group.ts';
 import { backend, type EncryptedBucket, execution, projectUploads } from './permissions.ts';
 import { trustRole, trustService } from './policies.ts';
 import { Role } from './role.ts';
 import { containerDefinitions, settingsEnvironment } from './service-container.ts';
 
-export interface ServiceArgs {
-  names: Names;
+export interface ServiceArgs extends Foundation {
   settings: Settings;
-  logs: LogRetention;
   bucket: EncryptedBucket;
   mediaBucket: pulumi.Input<string>;
   queue: { arn: pulumi.Input<string>; url: pulumi.Input<string> };
@@ -28,8 +26,7 @@ export class Service extends pulumi.ComponentResource {
 
   constructor(name: string, args: ServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super('toq-media:infra:Service', name, {}, opts);
-    const { names, settings } = args;
-    const { account } = settings;
+    const { names, account, settings } = args;
 
     const backendRoleArn = `arn:aws:iam::${account.id}:role/${names.role('backend')}`;
     const projectUploadsRoleArn = `arn:aws:iam::${account.id}:role/${names.role('project-uploads')}`;
@@ -68,7 +65,7 @@ export class Service extends pulumi.ComponentResource {
       undefined,
       { parent: this },
     );
-    const logs = logGroup(name, names.serviceLogs, args.logs, { parent: this });
+    const logs = logGroup(name, names.serviceLogs, args, { parent: this });
     const executionRole = new Role(
       `${name}-execution-role`,
       {

@@ -1,18 +1,15 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { definition, type Machine } from '../statemachines/definitions.ts';
-import { type LogRetention, logGroup } from './log-group.ts';
-import type { Names } from './names.ts';
-import { type Account, stateMachines } from './permissions.ts';
+import type { Foundation } from './foundation.ts';
+import { logGroup } from './log-group.ts';
+import { stateMachines } from './permissions.ts';
 import { trustService } from './policies.ts';
 import { Role } from './role.ts';
 import type { Tasks } from './tasks.ts';
 import type { Transcoding } from './transcoding.ts';
 
-export interface StateMachinesArgs {
-  names: Names;
-  account: Account;
-  logs: LogRetention;
+export interface StateMachinesArgs extends Foundation {
   tasks: Tasks['arns'];
   transcoding: Transcoding;
 }
@@ -59,7 +56,7 @@ export class StateMachines extends pulumi.ComponentResource {
             // inputs and outputs name listings and objects; the execution's own history has them for 90 days
             includeExecutionData: false,
             logDestination: pulumi.interpolate`${
-              logGroup(`${name}-${machine}`, args.names.machineLogs(machine), args.logs, { parent: this }).arn
+              logGroup(`${name}-${machine}`, args.names.machineLogs(machine), args, { parent: this }).arn
             }:*`,
           },
           tracingConfiguration: { enabled: true },

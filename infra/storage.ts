@@ -1,13 +1,11 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import type { Account } from './permissions.ts';
+import type { Foundation } from './foundation.ts';
 import { logsBucketPolicy, mediaBucketPolicy, policy, type Statement } from './policies.ts';
 
-export interface StorageArgs {
+export interface StorageArgs extends Foundation {
+  /** Name of the media bucket. */
   mediaBucket: string;
-  logsBucket: string;
-  account: Account;
-  keyArn: pulumi.Input<string>;
   /** Origins of the frontends, which upload to and play from the bucket. */
   frontendOrigins: string[];
   /** ARNs of the roles that the bucket policy lets delete objects. */
@@ -31,7 +29,7 @@ export class Storage extends pulumi.ComponentResource {
   constructor(name: string, args: StorageArgs, opts?: pulumi.ComponentResourceOptions) {
     super('toq-media:infra:Storage', name, {}, opts);
 
-    const logs = this.bucket(`${name}-logs`, args.logsBucket, args.protect);
+    const logs = this.bucket(`${name}-logs`, args.names.logsBucket, args.protect);
     const media = this.bucket(`${name}-media`, args.mediaBucket, args.protect);
 
     // S3 delivers access logs to no bucket whose default is SSE-KMS

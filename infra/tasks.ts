@@ -1,22 +1,11 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { Environment, Task } from '../lambdas/config.ts';
-import type { LogRetention } from './log-group.ts';
+import type { Foundation } from './foundation.ts';
 import { type Late, MediaFunction } from './media-function.ts';
-import type { Names } from './names.ts';
-import {
-  type Account,
-  callbackDispatch,
-  type EncryptedBucket,
-  thumbnails,
-  validate,
-  zip,
-} from './permissions.ts';
+import { callbackDispatch, type EncryptedBucket, thumbnails, validate, zip } from './permissions.ts';
 import type { Statement } from './policies.ts';
 
-export interface TasksArgs {
-  names: Names;
-  account: Account;
-  logs: LogRetention;
+export interface TasksArgs extends Foundation {
   /** What every function reads from its environment. */
   common: Late<Environment<'validate'>>;
   bucket: EncryptedBucket;
@@ -37,7 +26,7 @@ export class Tasks extends pulumi.ComponentResource {
 
   constructor(name: string, args: TasksArgs, opts?: pulumi.ComponentResourceOptions) {
     super('toq-media:infra:Tasks', name, {}, opts);
-    const { account, bucket, callback, common, names } = args;
+    const { names, account, keyArn, logRetentionDays, bucket, callback, common } = args;
 
     const define = <T extends Task>(
       task: T,
@@ -47,17 +36,7 @@ export class Tasks extends pulumi.ComponentResource {
     ) =>
       new MediaFunction(
         `${name}-${task}`,
-        {
-          task,
-          function: names.function(task),
-          role: names.role(`lambda-${task}`),
-          logGroup: names.functionLogs(task),
-          logs: args.logs,
-          accountId: account.id,
-          environment,
-          permissions,
-          ...size,
-        },
+        { names, account, keyArn, logRetentionDays, task, environment, permissions, ...size },
         { parent: this },
       ).arn;
 
@@ -78,7 +57,7 @@ export class Tasks extends pulumi.ComponentResource {
       'callback-dispatch': define(
         'callback-dispatch',
         { ...common, CALLBACK_URL: callback.url, CALLBACK_SECRET_ARN: callback.secretArn },
-        callbackDispatch(account, callback.secretArn, bucket.keyArn, callback.routeArn),
+        callbackDispatch(account, callback.secretArn, keyArn, callback.routeArn),
         // a flood of finished executions must not become a flood on the service: the machines retry what is throttled
         { timeoutSeconds: 30, memoryMiB: 256, reservedConcurrency: 10 },
       ),

@@ -1,16 +1,10 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { type LogRetention, logGroup } from './log-group.ts';
+import type { Foundation } from './foundation.ts';
+import { logGroup } from './log-group.ts';
 import { eventLogPolicy, policy } from './policies.ts';
 
-export interface TranscodeEventsArgs {
-  /** Name of the rule for jobs that ended, well or badly. */
-  rule: string;
-  /** Name of the rule for jobs that failed. */
-  errorRule: string;
-  /** Name of the log group that keeps every end. */
-  logGroup: string;
-  logs: LogRetention;
+export interface TranscodeEventsArgs extends Foundation {
   /** MediaConvert queue whose jobs are watched. */
   queueArn: pulumi.Input<string>;
   alertsTopicArn: pulumi.Input<string>;
@@ -29,7 +23,7 @@ export class TranscodeEvents extends pulumi.ComponentResource {
     const ended = new aws.cloudwatch.EventRule(
       `${name}-ended`,
       {
-        name: args.rule,
+        name: args.names.transcodeRule,
         description: 'MediaConvert jobs of listings that ended',
         eventPattern: pattern(args.queueArn, ['COMPLETE', 'ERROR']),
       },
@@ -38,18 +32,18 @@ export class TranscodeEvents extends pulumi.ComponentResource {
     const failed = new aws.cloudwatch.EventRule(
       `${name}-failed`,
       {
-        name: args.errorRule,
+        name: args.names.transcodeErrorRule,
         description: 'MediaConvert jobs of listings that failed',
         eventPattern: pattern(args.queueArn, ['ERROR']),
       },
       { parent: this },
     );
 
-    const kept = logGroup(name, args.logGroup, args.logs, { parent: this });
+    const kept = logGroup(name, args.names.transcodeEventLogs, args, { parent: this });
     new aws.cloudwatch.LogResourcePolicy(
       name,
       {
-        policyName: args.rule,
+        policyName: args.names.transcodeRule,
         policyDocument: policy(eventLogPolicy(kept.arn, ended.arn)),
       },
       { parent: this },

@@ -1,18 +1,12 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import type { Foundation } from './foundation.ts';
 import { jobTemplateSettings } from './job-template.ts';
-import { type Account, type EncryptedBucket, transcode } from './permissions.ts';
+import { type EncryptedBucket, transcode } from './permissions.ts';
 import { trustService } from './policies.ts';
 import { Role } from './role.ts';
 
-export interface TranscodingArgs {
-  /** Name of the MediaConvert queue. */
-  queue: string;
-  /** Names of the two job templates. */
-  jobTemplate: { horizontal: string; vertical: string };
-  /** Name of the role that MediaConvert reads and writes with. */
-  role: string;
-  account: Account;
+export interface TranscodingArgs extends Foundation {
   bucket: EncryptedBucket;
 }
 
@@ -28,19 +22,22 @@ export class Transcoding extends pulumi.ComponentResource {
 
     const queue = new aws.mediaconvert.Queue(
       name,
-      { name: args.queue, description: 'Videos of listings', pricingPlan: 'ON_DEMAND' },
+      { name: args.names.transcodeQueue, description: 'Videos of listings', pricingPlan: 'ON_DEMAND' },
       { parent: this },
     );
     // the AWS provider knows no job template, CloudFormation does
     const templates = new aws.cloudformation.Stack(
       name,
-      { name: args.jobTemplate.horizontal, templateBody: JSON.stringify(jobTemplates(args.jobTemplate)) },
+      {
+        name: args.names.jobTemplate.horizontal,
+        templateBody: JSON.stringify(jobTemplates(args.names.jobTemplate)),
+      },
       { parent: this },
     );
     const role = new Role(
       `${name}-role`,
       {
-        name: args.role,
+        name: args.names.role('mediaconvert'),
         description: 'MediaConvert reads video originals and writes renditions',
         trust: trustService('mediaconvert.amazonaws.com', args.account.id),
         permissions: transcode(args.account, args.bucket),
@@ -52,7 +49,7 @@ export class Transcoding extends pulumi.ComponentResource {
       templates.outputs.apply((outputs) => {
         const value = outputs[key];
         if (!value)
-          throw new Error(`CloudFormation stack ${args.jobTemplate.horizontal} has no output ${key}.`);
+          throw new Error(`CloudFormation stack ${args.names.jobTemplate.horizontal} has no output ${key}.`);
         return value;
       });
     this.queueArn = queue.arn;

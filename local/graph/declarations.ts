@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Graph, Resource } from './harvest.ts';
+import type { Graph, Resource } from './graph.ts';
 import type { PolicyDocument } from './manifest.ts';
 
 /** A schema for JSON text. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Model, ModelledResource, Properties } from './harvest.ts';
+import type { Properties } from './graph.ts';
+import type { Model, ModelledResource } from './harvest.ts';
 
 /** Where a stack lives, and where its endpoints are if not at AWS. */
 export interface Place {

@@ -1,5 +1,5 @@
 import { declarations } from './declarations.ts';
-import type { Graph } from './harvest.ts';
+import type { Graph } from './graph.ts';
 import type { Manifest } from './manifest.ts';
 import { buckets, keys, queues, roles, secrets, topics } from './resources.ts';
 import {

@@ -295,6 +295,17 @@ test('the key serves no role that the stack does not list, whatever its own poli
   t.not(await answer({ ...question, role: 'stepfunctions' }, [everything]), 'Allowed');
 });
 
+test('the key lists exactly the roles whose work needs it', (t) => {
+  const use = declared.keys.flatMap(({ policy }) => statements(policy)).find(({ Sid }) => Sid === 'Use');
+  const listed = use?.Condition?.ArnEquals?.['aws:PrincipalArn'] ?? [];
+  const needing = declared.roles.filter(({ policies: own }) =>
+    own.some(({ document }) =>
+      statements(document).some(({ Action }) => Action.some((action) => action.startsWith('kms:'))),
+    ),
+  );
+  t.deepEqual(listed.toSorted(), needing.map(({ arn }) => arn).sort());
+});
+
 test('only the backend assumes the role that signs project uploads', (t) => {
   t.deepEqual(
     statements(role('project-uploads').trust).map(({ Principal, Action }) => ({ Principal, Action })),

@@ -2,7 +2,7 @@ import aslValidator from 'asl-validator';
 import test from 'ava';
 import { z } from 'zod';
 import { environments } from '../../lambdas/config.ts';
-import type { Graph } from '../../local/graph/harvest.ts';
+import type { Graph } from '../../local/graph/graph.ts';
 import { dangling } from '../../local/graph/projection.ts';
 import { ServiceConfig, secretVariables } from '../../service/config.ts';
 import { CALLBACK_SECRET, graphOf, inputsOf, ofType, STACKS } from '../support/graphs.ts';

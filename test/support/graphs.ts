@@ -1,4 +1,4 @@
-import type { Graph, Properties, Resource } from '../../local/graph/harvest.ts';
+import type { Graph, Properties, Resource } from '../../local/graph/graph.ts';
 import { harvestStack } from '../../local/graph/program.ts';
 
 export const STACKS = ['staging', 'production', 'local'] as const;
