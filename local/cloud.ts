@@ -17,6 +17,7 @@ import { createSecrets } from './secrets.ts';
 import { createSecurityTokens } from './security-tokens.ts';
 import { createStepFunctions } from './step-functions/service.ts';
 import { createTasks } from './step-functions/tasks.ts';
+import type { Watchdog } from './watchdog.ts';
 
 export interface CloudOptions {
   manifest: Manifest;
@@ -25,10 +26,11 @@ export interface CloudOptions {
   ports: { door: number; gateway: number };
   activity: Activity;
   gate: Gate;
+  watchdog: Watchdog;
 }
 
 /** Runs what the program declares, the container excepted, behind one signed HTTP endpoint. */
-export async function startCloud({ manifest, directory, ports, activity, gate }: CloudOptions) {
+export async function startCloud({ manifest, directory, ports, activity, gate, watchdog }: CloudOptions) {
   const { region, accountId } = manifest;
   const below = (name: string) => path.join(directory, name);
   const endpoint = `http://127.0.0.1:${ports.door}`;
@@ -59,6 +61,7 @@ export async function startCloud({ manifest, directory, ports, activity, gate }:
     s3: (roleArn) => new S3Client({ endpoint, region, credentials: issue(roleArn) }),
     directory: below('scratch'),
     emit: (event) => void events.put(event),
+    watchdog,
   });
   const functions = createFunctions({
     functions: manifest.functions,

@@ -191,7 +191,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   );
 
   const gate = createGate();
-  const cloud = await step('Cloud', startCloud({ manifest, directory, ports, activity, gate }));
+  const cloud = await step('Cloud', startCloud({ manifest, directory, ports, activity, gate, watchdog }));
   resources.defer(() => cloud.close());
   const { taskRoleArn } = manifest.container;
   const container = startContainer({

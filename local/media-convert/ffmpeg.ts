@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import type { Watchdog } from '../watchdog.ts';
 import { type Probe, UNTRUSTED } from './probe.ts';
 import type { Output, Rotation } from './settings.ts';
 
@@ -154,12 +155,22 @@ export interface Run {
   signal: AbortSignal;
   /** seconds of the input that are done */
   onProgress: (seconds: number) => void;
+  /** sees to it that ffmpeg does not outlive this process */
+  watchdog?: Pick<Watchdog, 'watch' | 'forget'> | undefined;
 }
 
 /** Runs ffmpeg in `directory`. Rejects with the end of its error output, or with the signal's reason. */
-export async function ffmpeg(args: string[], { directory, signal, onProgress }: Run): Promise<void> {
+export async function ffmpeg(
+  args: string[],
+  { directory, signal, onProgress, watchdog }: Run,
+): Promise<void> {
   signal.throwIfAborted();
-  const child = spawn('ffmpeg', args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('ffmpeg', args, {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  if (child.pid) watchdog?.watch(child.pid);
   const kill = () => child.kill('SIGKILL');
   signal.addEventListener('abort', kill, { once: true });
   let errors = '';
@@ -179,5 +190,6 @@ export async function ffmpeg(args: string[], { directory, signal, onProgress }: 
     if (code !== 0) throw new Error(errors.trim() || `ffmpeg ended with ${code ?? child.signalCode}`);
   } finally {
     signal.removeEventListener('abort', kill);
+    if (child.pid) watchdog?.forget(child.pid);
   }
 }

@@ -3,6 +3,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import type { JobTemplate, Role } from '../graph/manifest.ts';
+import type { Watchdog } from '../watchdog.ts';
 import { badRequest, conflict, JobError, notFound, timeLimitError } from './errors.ts';
 import { JobSettings, overlay } from './settings.ts';
 import { type Rendition, transcode } from './transcode.ts';
@@ -59,6 +60,7 @@ export interface JobsOptions {
   /** jobs that run ffmpeg at the same time */
   concurrency?: number;
   timeLimitMinutes?: number;
+  watchdog?: Pick<Watchdog, 'watch' | 'forget'>;
 }
 
 const mayBeAssumed = (role: Role) =>
@@ -68,7 +70,7 @@ const named = <T extends { name: string; arn: string }>(list: T[], nameOrArn: st
 
 /** The jobs of one account: validated against what is declared, run a few at a time. */
 export function createJobs(options: JobsOptions) {
-  const { region, accountId, roles, queues, templates, directory, onStatus } = options;
+  const { region, accountId, roles, queues, templates, directory, onStatus, watchdog } = options;
   const { concurrency = 1, timeLimitMinutes = 15 } = options;
   const arn = (resource: string) => `arn:aws:mediaconvert:${region}:${accountId}:${resource}`;
   const jobs = new Map<string, Job>();
@@ -102,7 +104,14 @@ export function createJobs(options: JobsOptions) {
     const signal = AbortSignal.any([canceled, limit]);
     try {
       const s3 = options.s3(job.Role);
-      const renditions = await transcode({ settings: job.Settings, s3, directory, signal, onPercent });
+      const renditions = await transcode({
+        settings: job.Settings,
+        s3,
+        directory,
+        signal,
+        onPercent,
+        watchdog,
+      });
       settle(job, { Status: 'COMPLETE', JobPercentComplete: 100, FinishedAt: new Date(), renditions });
     } catch (error) {
       if (canceled.aborted) return;

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import type { Watchdog } from '../watchdog.ts';
 import { decodeError, inputError, outputError, probeError } from './errors.ts';
 import { ffmpeg, fitInto, mapsTones, outputFile, transcodeArguments, upright } from './ffmpeg.ts';
 import { type Probe, probe } from './probe.ts';
@@ -34,6 +35,7 @@ export interface Transcode {
   directory: string;
   signal: AbortSignal;
   onPercent: (percent: number) => void;
+  watchdog?: Pick<Watchdog, 'watch' | 'forget'> | undefined;
 }
 
 const locate = (uri: string) => {
@@ -63,7 +65,7 @@ async function inspect(uri: string, file: string, signal: AbortSignal): Promise<
 
 /** Decodes the clip once into every output; returns the running time that came out, in seconds. */
 async function encode(folder: string, source: Probe, outputs: Output[], job: Transcode): Promise<number> {
-  const { signal, onPercent, settings } = job;
+  const { signal, onPercent, settings, watchdog } = job;
   const toneMap = source.highDynamicRange && (await mapsTones());
   const rotate = settings.Inputs[0].VideoSelector.Rotate;
   let seconds = 0;
@@ -76,6 +78,7 @@ async function encode(folder: string, source: Probe, outputs: Output[], job: Tra
       directory: folder,
       signal,
       onProgress,
+      watchdog,
     });
     const film = outputs.findIndex((output) => output.VideoDescription.CodecSettings.Codec === 'H_264');
     if (film >= 0) seconds = (await probe(path.join(folder, `${film}.mp4`), signal)).duration;
