@@ -120,6 +120,25 @@ test('a service assumes a role only for this account', (t) => {
   }
 });
 
+test('a service reaches a resource only for this account, where it says for whom it comes', (t) => {
+  const grants = policies()
+    .filter(({ name }) => !name.endsWith('(trust)'))
+    .flatMap(({ name, document }) => statements(document).map((statement) => ({ name, ...statement })))
+    .filter(({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal).includes('Service'));
+  t.true(grants.length >= 6);
+  for (const { name, Principal, Condition } of grants) {
+    // EventBridge says nothing about the source when it publishes to SNS or uses its key
+    if (JSON.stringify(Principal).includes('events.amazonaws.com')) continue;
+    const conditions = JSON.stringify(Condition ?? {});
+    const context = 'kms:EncryptionContext:aws:logs:arn';
+    t.true(
+      Condition?.StringEquals?.['aws:SourceAccount']?.[0] === account ||
+        Condition?.ArnLike?.[context]?.[0]?.includes(`:${account}:`),
+      `${name}: ${conditions}`,
+    );
+  }
+});
+
 test('a person breaks the glass only with a second factor', (t) => {
   t.like(statements(role('admin').trust)[0], {
     Principal: { AWS: `arn:aws:iam::${account}:root` },

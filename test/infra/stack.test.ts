@@ -275,6 +275,15 @@ for (const stack of STACKS) {
     );
   });
 
+  test(`${stack}: finished executions cannot flood the service`, (t) => {
+    const reserved = ofType(graph(stack), 'lambda/function:Function').flatMap(({ inputs }) =>
+      inputs.reservedConcurrentExecutions === undefined
+        ? []
+        : [[inputs.name, inputs.reservedConcurrentExecutions]],
+    );
+    t.deepEqual(reserved, [[`listing-media-callback-dispatch${suffix}`, 10]]);
+  });
+
   test(`${stack}: a failed message of a batch is received again, the others are not`, (t) => {
     t.like(inputsOf(graph(stack), 'lambda/eventSourceMapping:EventSourceMapping'), {
       functionName: `arn:aws:lambda:us-east-1:${accountOf(stack)}:function:listing-media-start${suffix}`,
