@@ -15,12 +15,11 @@ import {
   settled,
 } from './client.ts';
 import type { Overview } from './console/overview.ts';
+import { stackDirectory as directory } from './directory.ts';
 import { readFolder } from './folder.ts';
 import { type SavedGallery, saveGallery } from './gallery.ts';
 import { joinOrStart } from './join.ts';
 import { brokenPhoto, photoJpeg, sampleListing } from './samples.ts';
-
-const directory = path.resolve(import.meta.dirname, '../.local');
 
 type Task = ListrTaskWrapper<object, typeof DefaultRenderer, typeof SimpleRenderer>;
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
