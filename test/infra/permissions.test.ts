@@ -124,7 +124,9 @@ test('a service reaches a resource only for this account, where it says for whom
   const grants = policies()
     .filter(({ name }) => !name.endsWith('(trust)'))
     .flatMap(({ name, document }) => statements(document).map((statement) => ({ name, ...statement })))
-    .filter(({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal).includes('Service'));
+    .filter(
+      ({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal ?? {}).includes('Service'),
+    );
   t.true(grants.length >= 6);
   for (const { name, Principal, Condition } of grants) {
     // EventBridge says nothing about the source when it publishes to SNS or uses its key
