@@ -11,22 +11,28 @@ const BESIDE: Partial<Record<Task, string[]>> = { thumbnails: ['sharp', 'libheif
 /** Folders of those packages that only their own build needs. */
 const LEFT_OUT = ['src', 'install', 'docs', 'libheif'];
 
-const options = (task: Task, folder: string): BuildOptions => ({
-  entryPoints: [path.join(import.meta.dirname, `${task}.ts`)],
-  outfile: path.join(folder, 'index.mjs'),
+/** How every function is bundled: ECMAScript modules for Node 24. */
+export const bundling: BuildOptions = {
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
   target: 'node24',
   format: 'esm',
   mainFields: ['module', 'main'],
-  external: (BESIDE[task] ?? []).flatMap((name) => [name, `${name}/*`]),
+  alias: { 'crc-32': path.join(import.meta.dirname, 'media/crc32.ts') },
   // CommonJS packages ask for built-in modules by require, which ES modules do not have
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
   legalComments: 'none',
   logLevel: 'warning',
+};
+
+const options = (task: Task, folder: string): BuildOptions => ({
+  ...bundling,
+  entryPoints: [path.join(import.meta.dirname, `${task}.ts`)],
+  outfile: path.join(folder, 'index.mjs'),
+  external: (BESIDE[task] ?? []).flatMap((name) => [name, `${name}/*`]),
 });
 
 /** A package and all that it needs and that is installed; optional ones are those of this platform. */
