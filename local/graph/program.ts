@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import program from '../../infra/index.ts';
 import type { Graph } from './graph.ts';
-import { harvest } from './harvest.ts';
+import { type HarvestOptions, harvest } from './harvest.ts';
 import type { Manifest } from './manifest.ts';
 import { models, type Place } from './models.ts';
 import { manifestOf } from './projection.ts';
@@ -26,15 +26,18 @@ const SECRET = 'callbackSecret';
 const StackFile = z.object({ config: z.record(z.string(), z.unknown()) });
 const Account = z.object({ id: z.string(), region: z.string() });
 
-/** Evaluates the program for a stack, as `pulumi preview` would with its `Pulumi.{stack}.yaml`. */
-export function harvestStack(stack: string, options: HarvestStackOptions = {}): Promise<Graph> {
+/** What the engine is told of a stack: its configuration as the CLI hands it over, and what AWS would answer. */
+export type StackInputs = Omit<HarvestOptions, 'program' | 'patience'>;
+
+/** Reads `Pulumi.{stack}.yaml`. Throws when there is no such stack. */
+export function stackInputs(stack: string, options: HarvestStackOptions = {}): StackInputs {
   const file = StackFile.parse(parse(readFileSync(path.join(ROOT, `Pulumi.${stack}.yaml`), 'utf8')));
   const own = Object.fromEntries(
     Object.entries(options.config ?? {}).map(([key, value]) => [`${PROJECT}:${key}`, value]),
   );
   const config = merge(file.config, own);
   const account = Account.safeParse(isObject(config) ? config[`${PROJECT}:account`] : undefined);
-  return harvest({
+  return {
     project: PROJECT,
     stack,
     config: {
@@ -47,9 +50,12 @@ export function harvestStack(stack: string, options: HarvestStackOptions = {}): 
       accountId: account.data?.id ?? '000000000000',
       ...options.endpoints,
     }),
-    program,
-  });
+  };
 }
+
+/** Evaluates the program for a stack, as `pulumi preview` would with its `Pulumi.{stack}.yaml`. */
+export const harvestStack = (stack: string, options?: HarvestStackOptions): Promise<Graph> =>
+  harvest({ ...stackInputs(stack, options), program });
 
 export interface LoadManifestOptions {
   /** base URL of the front door: `http://127.0.0.1:PORT` */

@@ -104,7 +104,7 @@ const visible = (properties: Properties = {}) =>
   Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, plain(value, key, [], [])]));
 
 /** A serialised property as plain JSON. Notes where secrets and unknown values are; an archive becomes its path. */
-function plain(value: unknown, path: string, secrets: string[], unknowns: string[]): unknown {
+export function plain(value: unknown, path: string, secrets: string[], unknowns: string[]): unknown {
   if (typeof value === 'string' && value.includes(unknownValue)) {
     unknowns.push(path);
     return undefined;
