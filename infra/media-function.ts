@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
@@ -23,8 +25,15 @@ export interface MediaFunctionArgs<T extends Task> extends Foundation {
   reservedConcurrency?: number;
 }
 
-/** Where `npm run build` leaves the bundle of a task. */
-const artefact = (task: Task) => path.join(import.meta.dirname, '..', 'dist', 'lambdas', task);
+/** What `npm run package` makes of a task. */
+const packageOf = (task: Task) => path.join(import.meta.dirname, '..', 'dist', 'lambdas', `${task}.zip`);
+
+/**
+ * Base64, as Lambda states it: code that somebody replaced past the program shows up in a preview. Undefined before the
+ * package is made, which is when only reviews and the local cloud evaluate the program: the engine deploys no missing file.
+ */
+const sha256 = (file: string) =>
+  existsSync(file) ? createHash('sha256').update(readFileSync(file)).digest('base64') : undefined;
 
 /** A Lambda function with a role and a log group of its own. */
 export class MediaFunction<T extends Task> extends pulumi.ComponentResource {
@@ -54,7 +63,8 @@ export class MediaFunction<T extends Task> extends pulumi.ComponentResource {
         runtime: aws.lambda.Runtime.NodeJS24dX,
         architectures: ['arm64'],
         handler: 'index.handler',
-        code: new pulumi.asset.FileArchive(artefact(task)),
+        code: new pulumi.asset.FileArchive(packageOf(task)),
+        sourceCodeHash: sha256(packageOf(task)),
         timeout: args.timeoutSeconds,
         memorySize: args.memoryMiB,
         reservedConcurrentExecutions: args.reservedConcurrency,

@@ -4,12 +4,14 @@ import { type BuildOptions, build } from 'esbuild';
 import { environments, type Task } from './config.ts';
 
 const root = path.join(import.meta.dirname, '..');
-const modules = path.join(root, 'node_modules');
+const ours = path.join(root, 'node_modules');
 
 /** Native or separately licensed packages: they stay what they are, beside the bundle. */
-const BESIDE: Partial<Record<Task, string[]>> = { thumbnails: ['sharp', 'libheif-js'] };
-/** Folders of those packages that only their own build needs. */
+export const BESIDE: Partial<Record<Task, string[]>> = { thumbnails: ['sharp', 'libheif-js'] };
+/** Folders of those packages that only their own build needs, or that hold the same again in another format. */
 const LEFT_OUT = ['src', 'install', 'docs', 'libheif'];
+/** For editors and debuggers. What tells a licence stays, wherever it stands. */
+const FOR_DEVELOPERS = /\.(map|d\.[cm]?ts)$/;
 
 /** How every function is bundled: ECMAScript modules for Node 24. */
 export const bundling: BuildOptions = {
@@ -35,8 +37,11 @@ const options = (task: Task, folder: string): BuildOptions => ({
   external: (BESIDE[task] ?? []).flatMap((name) => [name, `${name}/*`]),
 });
 
-/** A package and all that it needs and that is installed; optional ones are those of this platform. */
-function closure(name: string, found = new Set<string>()): Set<string> {
+/**
+ * Folders of a package and of all that it needs and that is installed; optional ones are those of the platform that
+ * `modules` was installed for. What is nested in a package comes with it.
+ */
+function closure(modules: string, name: string, found = new Set<string>()): Set<string> {
   const file = path.join(modules, name, 'package.json');
   if (found.has(name) || !existsSync(file)) return found;
   found.add(name);
@@ -44,22 +49,25 @@ function closure(name: string, found = new Set<string>()): Set<string> {
     dependencies?: Record<string, string>;
     optionalDependencies?: Record<string, string>;
   };
-  for (const needed of Object.keys({ ...dependencies, ...optionalDependencies })) closure(needed, found);
+  for (const needed of Object.keys({ ...dependencies, ...optionalDependencies })) {
+    if (!existsSync(path.join(modules, name, 'node_modules', needed))) closure(modules, needed, found);
+  }
   return found;
 }
 
 /**
- * Builds one function into a folder that runs by itself on this platform: the same sources make the same bytes.
+ * Builds one function into a folder that runs by itself: the same sources make the same bytes. What lies beside the
+ * bundle is taken from `modules`, a `node_modules` folder; by default ours, which is for this platform.
  * Returns the size of the bundle, without what is beside it, in bytes.
  */
-export async function buildTask(task: Task, folder: string): Promise<number> {
+export async function buildTask(task: Task, folder: string, modules = ours): Promise<number> {
   rmSync(folder, { recursive: true, force: true });
   await build(options(task, folder));
-  for (const name of (BESIDE[task] ?? []).flatMap((one) => [...closure(one)])) {
+  for (const name of (BESIDE[task] ?? []).flatMap((one) => [...closure(modules, one)])) {
     const from = path.join(modules, name);
     cpSync(from, path.join(folder, 'node_modules', name), {
       recursive: true,
-      filter: (source) => !LEFT_OUT.includes(path.relative(from, source)),
+      filter: (source) => !LEFT_OUT.includes(path.relative(from, source)) && !FOR_DEVELOPERS.test(source),
     });
   }
   return statSync(path.join(folder, 'index.mjs')).size;

@@ -16,6 +16,9 @@ const Lambda = Named.extend({
   code: z.string(),
 });
 
+/** Deployed is `x.zip`, for Lambda's processor; beside it `x/` is the same for this machine. */
+const unpacked = (code: string) => code.replace(/\.zip$/, '');
+
 export const functions = ({ of }: Declarations): Manifest['functions'] =>
   of('aws:lambda/function:Function', Lambda).map((lambda) => ({
     name: lambda.name,
@@ -26,7 +29,7 @@ export const functions = ({ of }: Declarations): Manifest['functions'] =>
     timeoutSeconds: lambda.timeout,
     memoryMiB: lambda.memorySize,
     environment: lambda.environment.variables,
-    artefact: lambda.code,
+    artefact: unpacked(lambda.code),
     ...(lambda.reservedConcurrentExecutions && {
       reservedConcurrency: lambda.reservedConcurrentExecutions,
     }),

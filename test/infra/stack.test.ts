@@ -233,7 +233,7 @@ for (const stack of STACKS) {
         tracingConfig: { mode: 'Active' },
         loggingConfig: { logFormat: 'JSON', logGroup: `/aws/lambda/${name}` },
       });
-      t.true(String(lambda?.inputs.code).endsWith(`/dist/lambdas/${task}`));
+      t.true(String(lambda?.inputs.code).endsWith(`/dist/lambdas/${task}.zip`));
       t.notThrows(() => inputsOf(graph(stack), 'cloudwatch/logGroup:LogGroup', `/aws/lambda/${name}`));
     }
   });
