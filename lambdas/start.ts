@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { type MachineInput, processingExecutionName, QueueMessage } from '../statemachines/contracts.ts';
 import { config } from './config.ts';
-import { loggable, logger, traceId } from './task.ts';
+import { logEnd, loggable, logger, traceId } from './task.ts';
 
 /** The function has ten seconds: two attempts of four leave time to answer. */
 const stepFunctions = () =>
@@ -24,6 +24,7 @@ const newTraceparent = () => `00-${randomBytes(16).toString('hex')}-${randomByte
  */
 export function start(stateMachineArn: string, log: Logger, client: SFNClient = stepFunctions()) {
   return async (record: SQSRecord): Promise<void> => {
+    const since = performance.now();
     const parsed = QueueMessage.safeParse(JSON.parse(record.body));
     if (!parsed.success) throw new Error(`malformed message: ${z.prettifyError(parsed.error)}`);
     const message = parsed.data;
@@ -39,10 +40,11 @@ export function start(stateMachineArn: string, log: Logger, client: SFNClient = 
     try {
       const input: MachineInput = { ...message, traceparent };
       await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }));
-      log.info(fields, 'lambda.start.started');
+      logEnd(log, { step: 'start', outcome: 'started', since }, fields, 'lambda.start.started');
     } catch (error) {
       if (!(error instanceof ExecutionAlreadyExists)) throw error;
-      log.info(fields, 'lambda.start.already_started');
+      const end = { step: 'start', outcome: 'already_started', since } as const;
+      logEnd(log, end, fields, 'lambda.start.already_started');
     }
   };
 }
@@ -60,10 +62,12 @@ export const handler = (event: SQSEvent, context?: Context) => {
   }
   const run = startOne;
   const logged = async (record: SQSRecord) => {
+    const since = performance.now();
     try {
       await run(record);
     } catch (error) {
-      log.error({ message_id: record.messageId, error: loggable(error) }, 'lambda.start.failed');
+      const fields = { message_id: record.messageId, error: loggable(error) };
+      logEnd(log, { step: 'start', outcome: 'error', since, level: 'error' }, fields, 'lambda.start.failed');
       throw error;
     }
   };

@@ -1,6 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { type Logger, pino } from 'pino';
 import { z } from 'zod';
+import { measured } from '../statemachines/metrics.ts';
 import { config, type environments, type Task } from './config.ts';
 import { PermanentError, ValidationError } from './errors.ts';
 
@@ -25,6 +26,23 @@ export const logger = (task: Task, environment: { ENV: string; LOG_LEVEL: string
 /** Trace id of a W3C `traceparent`, for logs. */
 export const traceId = (traceparent: string | undefined) =>
   /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-/.exec(traceparent ?? '')?.[1];
+
+/**
+ * Writes the end of an invocation as a line and as a measurement: `outcome` is `succeeded`, a permanent error's name, or
+ * `error`. It is written whatever the log's level is, unless that is `silent`.
+ */
+export function logEnd(
+  log: Logger,
+  end: { step: Task; outcome: string; since: number; level?: 'info' | 'warn' | 'error' },
+  fields: object,
+  message: string,
+) {
+  const { step, outcome, since, level = 'info' } = end;
+  const seconds = Math.round(performance.now() - since) / 1000;
+  const lines = log.level === 'silent' ? log : log.child({}, { level: 'info' });
+  const measurement = measured('media_step_duration_seconds', seconds, { step, outcome });
+  lines[level]({ ...fields, ...measurement }, message);
+}
 
 const Subject = z
   .object({
@@ -86,11 +104,14 @@ export function task<T extends Task, I extends z.ZodType, O extends z.ZodType>(
         });
       }
       const output = contract.output.parse(await started.work(input.data, log));
-      log.info({ milliseconds: Math.round(performance.now() - since) }, `lambda.${name}.completed`);
+      logEnd(log, { step: name, outcome: 'succeeded', since }, {}, `lambda.${name}.completed`);
       return output;
     } catch (error) {
       const permanent = error instanceof PermanentError;
-      log[permanent ? 'warn' : 'error']({ error: loggable(error), permanent }, `lambda.${name}.failed`);
+      const outcome = permanent ? error.name : 'error';
+      const level = permanent ? 'warn' : 'error';
+      const fields = { error: loggable(error), permanent };
+      logEnd(log, { step: name, outcome, since, level }, fields, `lambda.${name}.failed`);
       throw error;
     }
   };

@@ -51,10 +51,10 @@ export function connect(config: ServiceConfig, log: Log) {
     },
     AWS,
   );
-  const metrics = createMetrics({
-    inflightJobs: () => countUnfinishedJobs(knex),
-    deadLetters: queue.deadLetters,
-  });
+  const metrics = createMetrics(
+    { inflightJobs: () => countUnfinishedJobs(knex), deadLetters: queue.deadLetters },
+    log,
+  );
 
   const dependencies: MediaDependencies = {
     knex,
@@ -89,7 +89,11 @@ export function connect(config: ServiceConfig, log: Log) {
     log,
   });
 
-  const workers = createWorkers(dependencies, media, config, `${hostname()}-${process.pid}-${Date.now()}`);
+  const workers = createWorkers(
+    { dependencies, media, metrics },
+    config,
+    `${hostname()}-${process.pid}-${Date.now()}`,
+  );
   // without a database there is no lease to give up
   stack.defer(() =>
     workers.stop().catch((err: unknown) => log.warn({ err }, 'service.media.worker.stop_failed')),

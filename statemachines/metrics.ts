@@ -61,6 +61,19 @@ export const dimensionsOf = (name: MetricName): string[][] => {
   return labels.length ? [['env'], ['env', ...labels]] : [['env']];
 };
 
+/** Members of a log line: `_aws` says which of the others are dimensions and which the value. */
+export interface Measurement {
+  _aws: {
+    Timestamp: number;
+    CloudWatchMetrics: {
+      Namespace: string;
+      Dimensions: string[][];
+      Metrics: { Name: MetricName; Unit: Definition['unit'] }[];
+    }[];
+  };
+  [member: string]: unknown;
+}
+
 /**
  * The members that make a log line a measurement too (CloudWatch Embedded Metric Format). The line itself has to have an
  * `env` at its root: every line of ours does.
@@ -70,7 +83,7 @@ export const measured = <N extends MetricName>(
   value: number,
   labels: LabelsOf<N>,
   timestampMs = Date.now(),
-) => ({
+): Measurement => ({
   _aws: {
     Timestamp: timestampMs,
     CloudWatchMetrics: [

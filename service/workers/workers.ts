@@ -3,14 +3,23 @@ import type { MediaDependencies } from '../media/dependencies.ts';
 import type { MediaOperations } from '../media/operations.ts';
 import { createPublisher } from '../media/publisher.ts';
 import { giveUp } from '../media/results.ts';
+import type { Metrics } from '../metrics.ts';
 import { createLeader } from './leader.ts';
 import { createOutboxRelay } from './outbox-relay.ts';
 import { createReconciler, type Reconciliation } from './reconciler.ts';
 import { createUploadExpiry } from './upload-expiry.ts';
-import type { Worker } from './worker.ts';
+import { createWorker, type Worker } from './worker.ts';
 
 /** Abandoned batches are counted in hours: looking for them once a minute is often enough. */
 const EXPIRY_INTERVAL_SECONDS = 60;
+/** CloudWatch's own resolution. */
+const GAUGES_INTERVAL_SECONDS = 60;
+
+export interface WorkerDependencies {
+  dependencies: MediaDependencies;
+  media: Pick<MediaOperations, 'applyCallback'>;
+  metrics: Pick<Metrics, 'logGauges'>;
+}
 
 export interface Workers {
   outboxRelay: Worker<{ published: number }>;
@@ -23,8 +32,7 @@ export interface Workers {
 
 /** What the service does by itself. `owner` tells this instance from the others that share the database. */
 export function createWorkers(
-  dependencies: MediaDependencies,
-  media: Pick<MediaOperations, 'applyCallback'>,
+  { dependencies, media, metrics }: WorkerDependencies,
   intervals: Pick<ServiceConfig, 'OUTBOX_INTERVAL_SECONDS' | 'RECONCILE_INTERVAL_SECONDS'>,
   owner: string,
 ): Workers {
@@ -39,7 +47,8 @@ export function createWorkers(
     every(intervals.RECONCILE_INTERVAL_SECONDS),
   );
   const uploadExpiry = createUploadExpiry(dependencies, every(EXPIRY_INTERVAL_SECONDS));
-  const all = [outboxRelay, reconciler, uploadExpiry];
+  const gauges = createWorker({ name: 'gauges', ...every(GAUGES_INTERVAL_SECONDS) }, metrics.logGauges);
+  const all = [outboxRelay, reconciler, uploadExpiry, gauges];
   return {
     outboxRelay,
     reconciler,

@@ -50,7 +50,16 @@ export async function startApi(options: ApiOptions = {}) {
   const fake = fakeMedia();
   const lines: Record<string, unknown>[] = [];
   const lifecycle = { draining: false };
-  const metrics = createMetrics({ inflightJobs: async () => 3, deadLetters: async () => 0 });
+  const log = createLog(
+    { level: 'debug', env: 'test', version: '1.2.3' },
+    new Writable({
+      write(chunk, _, done) {
+        lines.push(JSON.parse(String(chunk)));
+        done();
+      },
+    }),
+  );
+  const metrics = createMetrics({ inflightJobs: async () => 3, deadLetters: async () => 0 }, log);
   const app = createApp({
     config: CONFIG,
     media: options.media ?? fake.media,
@@ -58,15 +67,7 @@ export async function startApi(options: ApiOptions = {}) {
     checks: options.checks ?? { database: async () => {}, bucket: async () => {}, queue: async () => {} },
     lifecycle,
     metrics,
-    log: createLog(
-      { level: 'debug', env: 'test', version: '1.2.3' },
-      new Writable({
-        write(chunk, _, done) {
-          lines.push(JSON.parse(String(chunk)));
-          done();
-        },
-      }),
-    ),
+    log,
   });
   const served = await serve(app.callback());
 

@@ -90,7 +90,11 @@ export function mediaWorld({ knex }: TestDatabase, settings: Partial<typeof conf
   };
   const media = createMedia(dependencies);
   const intervals = { OUTBOX_INTERVAL_SECONDS: 1, RECONCILE_INTERVAL_SECONDS: 1 };
-  const workers = createWorkers(dependencies, media, intervals, randomUUID());
+  const workers = createWorkers(
+    { dependencies, media, metrics: { logGauges: async () => {} } },
+    intervals,
+    randomUUID(),
+  );
 
   /** A new listing of OWNER with a photo session of PHOTOGRAPHER. */
   async function listing(status = 'PENDING_PHOTO_PROCESSING', { offPlan = false, booking = 'DONE' } = {}) {
