@@ -212,8 +212,10 @@ export const admin = (account: Account, bucket: EncryptedBucket, queueArns: Text
   allow(
     [
       'sqs:CancelMessageMoveTask',
+      'sqs:ChangeMessageVisibility',
       'sqs:DeleteMessage',
       'sqs:GetQueueAttributes',
+      'sqs:GetQueueUrl',
       'sqs:ListMessageMoveTasks',
       'sqs:PurgeQueue',
       'sqs:ReceiveMessage',
