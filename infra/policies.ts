@@ -208,7 +208,7 @@ export const keyPolicy = (account: { id: string; region: string }, users: string
       Sid: 'Logs',
       Effect: 'Allow',
       Principal: { Service: `logs.${account.region}.amazonaws.com` },
-      Action: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      Action: ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
       Resource: '*',
       Condition: {
         ArnLike: {

