@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import ts from 'typescript';
+
+/** One part of the program that can be taken away. */
+export interface Mutant {
+  /** relative to the tree: `infra/storage.ts` */
+  file: string;
+  /** from 1 */
+  line: number;
+  /** what is removed, on one line */
+  removed: string;
+  /** the removed range of the file's text */
+  start: number;
+  end: number;
+}
+
+/** What keeps a machine going when something fails. The rest of its definition is its logic, which tests walk. */
+const RESILIENCE = new Set([
+  'BackoffRate',
+  'Catch',
+  'HeartbeatSeconds',
+  'IntervalSeconds',
+  'JitterStrategy',
+  'MaxAttempts',
+  'MaxConcurrency',
+  'MaxDelaySeconds',
+  'ResultPath',
+  'Retry',
+  'TimeoutSeconds',
+]);
+/** Of these, each element can go as well. */
+const RESILIENCE_LISTS = new Set(['Catch', 'ErrorEquals', 'Retry']);
+
+/**
+ * Every single removal from the Pulumi program (a property, an element, an optional argument, a resource) and from the
+ * state machines (what makes them survive failures).
+ */
+export function mutantsOf(root: string): Mutant[] {
+  const files = globSync(['infra/*.ts', 'statemachines/*.asl.json'], { cwd: root })
+    .filter((file) => file !== 'infra/config.ts') // reads settings, declares nothing
+    .sort();
+  return files.flatMap((file) => {
+    const text = readFileSync(path.join(root, file), 'utf8');
+    const isProgram = file.endsWith('.ts');
+    const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+    return removals(source, isProgram ? inProgram : inMachine).map(([start, end]) => ({
+      file,
+      line: source.getLineAndCharacterOfPosition(start).line + 1,
+      removed: text.slice(start, end).replace(/\s+/g, ' ').trim(),
+      start,
+      end,
+    }));
+  });
+}
+
+/** The text of a file without what the mutant removes. */
+export const withoutPart = (text: string, { start, end }: Mutant) => text.slice(0, start) + text.slice(end);
+
+/** The mutants in an order that depends on nothing but the seed and themselves. */
+export const shuffled = (mutants: Mutant[], seed: string): Mutant[] => {
+  const rank = ({ file, start, end }: Mutant) =>
+    createHash('sha256').update(`${seed}/${file}/${start}/${end}`).digest('hex');
+  return mutants
+    .map((mutant) => ({ mutant, rank: rank(mutant) }))
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+    .map(({ mutant }) => mutant);
+};
+
+type Range = [start: number, end: number];
+
+function removals(source: ts.SourceFile, removable: (node: ts.Node) => ts.Node[]): Range[] {
+  const ranges: Range[] = [];
+  const visit = (node: ts.Node) => {
+    for (const part of removable(node)) ranges.push(rangeOf(source, node, part));
+    if (!isSilent(node)) ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(source, visit);
+  return ranges;
+}
+
+/** Imports and types declare nothing; what a component registers as its outputs is only shown, and by no test. */
+const isSilent = (node: ts.Node) =>
+  ts.isImportDeclaration(node) ||
+  ts.isTypeNode(node) ||
+  ts.isInterfaceDeclaration(node) ||
+  (ts.isCallExpression(node) && node.expression.getText().endsWith('.registerOutputs'));
+
+function inProgram(node: ts.Node): ts.Node[] {
+  if (ts.isObjectLiteralExpression(node)) return [...node.properties];
+  if (ts.isArrayLiteralExpression(node)) return [...node.elements];
+  if (ts.isBlock(node)) return node.statements.filter(declares);
+  if (ts.isCallExpression(node) && !isSilent(node)) {
+    return node.arguments.filter(
+      (argument) => ts.isStringLiteral(argument) || ts.isObjectLiteralExpression(argument),
+    );
+  }
+  return [];
+}
+
+/** A statement that stands for a resource that nothing else uses: `new aws.s3.BucketPolicy(…);`, `this.encrypt(…);` */
+function declares(statement: ts.Statement): boolean {
+  if (!ts.isExpressionStatement(statement)) return false;
+  const { expression } = statement;
+  return ts.isNewExpression(expression) || (ts.isCallExpression(expression) && !isSilent(expression));
+}
+
+function inMachine(node: ts.Node): ts.Node[] {
+  if (ts.isObjectLiteralExpression(node)) {
+    return node.properties.filter((property) => RESILIENCE.has(nameOf(property)));
+  }
+  if (ts.isArrayLiteralExpression(node) && RESILIENCE_LISTS.has(nameOf(node.parent))) {
+    return [...node.elements];
+  }
+  return [];
+}
+
+const nameOf = (node: ts.Node) =>
+  ts.isPropertyAssignment(node) && ts.isStringLiteral(node.name) ? node.name.text : '';
+
+/** A part of a comma-separated list goes with the comma after it, or, if it is the last, with the one before it. */
+function rangeOf(source: ts.SourceFile, list: ts.Node, part: ts.Node): Range {
+  const start = part.getStart(source);
+  if (ts.isBlock(list)) return [start, part.getEnd()];
+  const siblings = siblingsOf(list);
+  const index = siblings.indexOf(part);
+  const next = siblings[index + 1];
+  if (next) return [start, next.getStart(source)];
+  const previous = siblings[index - 1];
+  return [previous ? previous.getEnd() : start, part.getEnd() + trailingComma(source, part.getEnd())];
+}
+
+const trailingComma = (source: ts.SourceFile, end: number) =>
+  /^\s*,/.exec(source.text.slice(end))?.[0].length ?? 0;
+
+function siblingsOf(list: ts.Node): readonly ts.Node[] {
+  if (ts.isObjectLiteralExpression(list)) return list.properties;
+  if (ts.isArrayLiteralExpression(list)) return list.elements;
+  if (ts.isCallExpression(list)) return list.arguments;
+  return [];
+}
