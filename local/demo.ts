@@ -20,6 +20,7 @@ import { readFolder } from './folder.ts';
 import { type SavedGallery, saveGallery } from './gallery.ts';
 import { joinOrStart } from './join.ts';
 import { brokenPhoto, photoJpeg, sampleListing } from './samples.ts';
+import { readLog, sourcesOf, traceOf } from './trace-report.ts';
 
 type Task = ListrTaskWrapper<object, typeof DefaultRenderer, typeof SimpleRenderer>;
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
@@ -44,6 +45,14 @@ async function printSteps(consoleUrl: string, listingIdentityId: number) {
   for (const { name, peakMiB, memoryMiB } of overview.functions) {
     console.log(`  ${name.padEnd(44)} ${Math.round(peakMiB)} of ${memoryMiB} MiB`);
   }
+}
+
+/** Who has logged under the trace of the request that asked for the job. */
+async function printTrace(jobId: number) {
+  const lines = await readLog(directory);
+  const traceId = traceOf(lines, jobId);
+  console.log(`\nTrace ${traceId}: log lines that carry it`);
+  for (const [source, count] of sourcesOf(lines, traceId)) console.log(`  ${source.padEnd(44)} ${count}`);
 }
 
 async function upload(
@@ -129,6 +138,7 @@ async function main() {
   for (const name of left) console.log(`  left out ${name}: neither photo nor video`);
 
   let batch: Batch | undefined;
+  let jobId: number | undefined;
   const tasks = new Listr(
     [
       {
@@ -147,7 +157,7 @@ async function main() {
         title: 'Process, and bundle',
         task: async (_, task) => {
           if (!batch) return;
-          await client.complete(batch);
+          ({ jobId } = await client.complete(batch));
           const status = await settle(task, client, batch);
           task.title = `${task.title}: ${status.status}`;
           for (const asset of status.assets.filter(({ status }) => status === 'FAILED')) {
@@ -207,6 +217,7 @@ async function main() {
     console.log(`  after that one file was uploaded again: ${result.repaired?.status}`);
   }
   await printSteps(stack.consoleUrl, listing);
+  if (jobId) await printTrace(jobId);
   console.log(`\n  whole demo             ${seconds(performance.now() - started)}`);
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Middleware } from 'koa';
-import { withTraceId } from '../trace.ts';
+import { traceIdOf, withTraceId } from '../trace.ts';
 import type { RequestState } from './request.ts';
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
@@ -8,9 +8,6 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 /** A new W3C trace context, version 00, sampled. */
 export const newTraceparent = () =>
   `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
-
-/** The 32 hex digits that all work for one request shares. */
-export const traceIdOf = (traceparent: string) => traceparent.slice(3, 35);
 
 /**
  * Joins the caller's trace, or starts one (https://www.w3.org/TR/trace-context/). A header of a later version is read

@@ -10,6 +10,7 @@ import { transact } from '../models/database.ts';
 import { findJob, type Job, lockJob, UNFINISHED, updateJob } from '../models/job.ts';
 import { markFailed, markPublished, type OutboxEntry } from '../models/outbox.ts';
 import { now } from '../models/table.ts';
+import { traceIdOf, withTraceId } from '../trace.ts';
 import type { MediaDependencies } from './dependencies.ts';
 import { moveBatch, moveJob } from './transitions.ts';
 
@@ -26,9 +27,7 @@ export type Publish = (entry: Pick<OutboxEntry, 'id' | 'jobId' | 'attempts'>) =>
 export function createPublisher(dependencies: MediaDependencies): Publish {
   const { knex, log } = dependencies;
 
-  return async (entry) => {
-    const job = await findJob(knex, entry.jobId).catch(() => undefined);
-    if (!job) return false;
+  async function publish(entry: Parameters<Publish>[0], job: Job) {
     try {
       // a result may have come although the note of the publication was lost
       if (!UNFINISHED.some((status) => status === job.status)) await markPublished(knex, entry.id);
@@ -48,6 +47,13 @@ export function createPublisher(dependencies: MediaDependencies): Publish {
       await markFailed(knex, entry.id, String(error), pause).catch(() => {});
       return false;
     }
+  }
+
+  return async (entry) => {
+    const job = await findJob(knex, entry.jobId).catch(() => undefined);
+    if (!job) return false;
+    // whoever publishes it, a request or the relay: the work belongs to the request that asked for it
+    return withTraceId(traceIdOf(job.inputPayloadJson.traceparent), () => publish(entry, job));
   };
 }
 

@@ -6,6 +6,7 @@ import type { MediaOperations } from '../media/operations.ts';
 import { executionArn, type GiveUp } from '../media/results.ts';
 import { findOverdueJobs, type Job } from '../models/job.ts';
 import { republish } from '../models/outbox.ts';
+import { traceIdOf, withTraceId } from '../trace.ts';
 import { createWorker, type Schedule, type Worker } from './worker.ts';
 
 /** Jobs of one round, longest waiting first. */
@@ -84,7 +85,8 @@ export function createReconciler(
     const jobs = await findOverdueJobs(knex, minutes * 60, ROUND);
     for (const job of jobs) {
       try {
-        report[await reconcile(job)]++;
+        const traceId = traceIdOf(job.inputPayloadJson.traceparent);
+        report[await withTraceId(traceId, () => reconcile(job))]++;
       } catch (error) {
         report.failed++;
         log.error({ err: error, job_id: job.id }, 'service.media.reconcile.failed');
