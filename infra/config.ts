@@ -4,6 +4,15 @@ import { z } from 'zod';
 const Positive = z.int().positive();
 const Seconds = z.number().positive();
 const Arn = z.string().startsWith('arn:aws:', 'must be an ARN (arn:aws:…)');
+/** An IPv4 block of RFC 1918. */
+const Block = z
+  .cidrv4('must be a block of private addresses such as 10.40.0.0/16')
+  .regex(
+    /^(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.)/,
+    'must be a block of private addresses such as 10.40.0.0/16',
+  );
+/** Services that the tasks and functions of the VPC talk to, as PrivateLink names them. */
+const ENDPOINTS = ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager', 'sqs', 'states', 'sts'];
 const ACCOUNT_ID = 'must be the 12 digits of an AWS account, in quotes';
 /** Retention periods that CloudWatch Logs accepts, in days. */
 const LOG_RETENTION = [
@@ -15,6 +24,7 @@ export const Configuration = z.strictObject({
   account: z.strictObject({
     id: z.string(ACCOUNT_ID).regex(/^\d{12}$/, ACCOUNT_ID),
     region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region such as us-east-1'),
+    deployer: Arn.optional(),
   }),
   protectData: z.boolean(),
   media: z.strictObject({
@@ -32,15 +42,53 @@ export const Configuration = z.strictObject({
     accessLogDays: Positive.default(365),
   }),
   alerts: z.strictObject({ email: z.email('must be an email address').optional() }).default({}),
-  database: z.strictObject({
-    host: z.string().min(1),
-    port: Positive.max(65_535).default(3306),
-    name: z.string().min(1),
-    credentialsSecretArn: Arn,
-    poolSize: Positive.optional(),
-  }),
+  database: z
+    .strictObject({
+      host: z.string().min(1).optional(),
+      port: Positive.max(65_535).default(3306),
+      name: z.string().min(1),
+      credentialsSecretArn: Arn.optional(),
+      cidrBlock: Block.optional(),
+      instance: z
+        .strictObject({
+          class: z.string().startsWith('db.', 'must be an RDS instance class such as db.t4g.medium'),
+          storageGiB: z.int().min(20),
+          maxStorageGiB: z.int().min(20),
+          multiZone: z.boolean(),
+          backupDays: z.int().min(1).max(35),
+        })
+        .optional(),
+      poolSize: Positive.optional(),
+    })
+    .superRefine((database, context) => {
+      for (const key of ['host', 'credentialsSecretArn', 'cidrBlock'] as const) {
+        const given = database[key] !== undefined;
+        if (given && database.instance) {
+          const message = 'must be left out where the stack has an instance of its own';
+          context.addIssue({ code: 'custom', path: [key], message });
+        }
+        if (!given && !database.instance)
+          context.addIssue({ code: 'custom', path: [key], message: 'is missing' });
+      }
+    }),
   jwt: z.strictObject({ issuer: z.string().min(1), audience: z.string().min(1), jwksUrl: z.url() }),
-  ingress: z.strictObject({ vpcLinkId: z.string().min(1), listenerArn: Arn }),
+  network: z.strictObject({
+    cidrBlock: Block.endsWith('/16', 'must have 16 bits for addresses, such as 10.40.0.0/16'),
+    availabilityZones: z.literal([2, 3], 'must be 2 or 3'),
+    natGateways: z.literal(['single', 'perZone'], 'must be single or perZone'),
+    interfaceEndpoints: z.array(z.literal(ENDPOINTS, `must be one of ${ENDPOINTS.join(', ')}`)).default([]),
+  }),
+  api: z.strictObject({
+    requestsPerSecond: Positive,
+    burst: Positive,
+    domain: z
+      .strictObject({
+        name: z.hostname('must be a host name such as media.example.com'),
+        certificateArn: Arn,
+        hostedZoneId: z.string().min(1).optional(),
+      })
+      .optional(),
+  }),
   service: z.strictObject({
     image: z
       .string()
@@ -48,6 +96,9 @@ export const Configuration = z.strictObject({
     version: z.string().min(1).optional(),
     cpu: z.literal([256, 512, 1024, 2048, 4096], 'must be a Fargate size: 256, 512, 1024, 2048 or 4096'),
     memoryMiB: z.int().min(512),
+    tasks: z
+      .strictObject({ min: z.int().min(0), max: z.int().min(0) })
+      .refine(({ min, max }) => min <= max, { path: ['max'], error: 'must not be less than min' }),
     port: Positive.max(65_535).default(3000),
     logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     uploads: z

@@ -1,11 +1,15 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import type { Settings } from './config.ts';
 import type { Foundation } from './foundation.ts';
 import { logGroup } from './log-group.ts';
+import type { Network } from './network.ts';
 
 export interface HttpApiArgs extends Foundation {
-  /** How the API reaches the service inside the VPC. */
-  ingress: { vpcLinkId: pulumi.Input<string>; listenerArn: pulumi.Input<string> };
+  settings: Settings['api'];
+  network: Network;
+  /** Listener of the load balancer inside the VPC. */
+  listenerArn: pulumi.Input<string>;
 }
 
 const STAGE = '$default';
@@ -16,6 +20,8 @@ const CALLBACK = '/media-processing/callback';
  * callback for the pipeline, signed with IAM credentials. No route leads to the service's other `/internal` paths.
  */
 export class HttpApi extends pulumi.ComponentResource {
+  readonly id: pulumi.Output<string>;
+  /** Where the frontends go: the domain of the settings, or API Gateway's own. */
   readonly endpoint: pulumi.Output<string>;
   readonly callbackUrl: pulumi.Output<string>;
   /** What a caller of the callback needs `execute-api:Invoke` on. */
@@ -24,10 +30,20 @@ export class HttpApi extends pulumi.ComponentResource {
   constructor(name: string, args: HttpApiArgs, opts?: pulumi.ComponentResourceOptions) {
     super('toq-media:infra:HttpApi', name, {}, opts);
 
+    const { domain } = args.settings;
     // CORS is the service's: one list of origins, and the answer to OPTIONS comes through the same route
     const api = new aws.apigatewayv2.Api(
       name,
       { name: args.names.api, protocolType: 'HTTP', description: 'Listing media' },
+      { parent: this },
+    );
+    const link = new aws.apigatewayv2.VpcLink(
+      name,
+      {
+        name: args.names.api,
+        subnetIds: args.network.privateSubnetIds,
+        securityGroupIds: [args.network.securityGroups.vpcLink],
+      },
       { parent: this },
     );
     const route = (part: string, key: string, authorizationType: 'NONE' | 'AWS_IAM', path?: string) => {
@@ -38,9 +54,11 @@ export class HttpApi extends pulumi.ComponentResource {
           integrationType: 'HTTP_PROXY',
           integrationMethod: 'ANY',
           connectionType: 'VPC_LINK',
-          connectionId: args.ingress.vpcLinkId,
-          integrationUri: args.ingress.listenerArn,
+          connectionId: link.id,
+          integrationUri: args.listenerArn,
           payloadFormatVersion: '1.0',
+          // the load balancer has the domain's certificate
+          ...(domain && { tlsConfig: { serverNameToVerify: domain.name } }),
           ...(path && { requestParameters: { 'overwrite:path': path } }),
         },
         { parent: this },
@@ -62,7 +80,7 @@ export class HttpApi extends pulumi.ComponentResource {
     ];
 
     const logs = logGroup(name, args.names.apiLogs, args, { parent: this });
-    new aws.apigatewayv2.Stage(
+    const stage = new aws.apigatewayv2.Stage(
       name,
       {
         apiId: api.id,
@@ -70,12 +88,17 @@ export class HttpApi extends pulumi.ComponentResource {
         autoDeploy: true,
         accessLogSettings: { destinationArn: logs.arn, format: JSON.stringify(accessLog) },
         // requests a second, for the whole API
-        defaultRouteSettings: { throttlingRateLimit: 500, throttlingBurstLimit: 1000 },
+        defaultRouteSettings: {
+          throttlingRateLimit: args.settings.requestsPerSecond,
+          throttlingBurstLimit: args.settings.burst,
+        },
       },
       { parent: this, dependsOn: routes },
     );
 
-    this.endpoint = api.apiEndpoint;
+    if (domain) this.serveOn(name, domain, api.id, stage.id);
+    this.id = api.id;
+    this.endpoint = domain ? pulumi.output(`https://${domain.name}`) : api.apiEndpoint;
     this.callbackUrl = pulumi.interpolate`${api.apiEndpoint}${CALLBACK}`;
     this.callbackRouteArn = pulumi.interpolate`${api.executionArn}/${STAGE}/POST${CALLBACK}`;
     this.registerOutputs({
@@ -83,6 +106,40 @@ export class HttpApi extends pulumi.ComponentResource {
       callbackUrl: this.callbackUrl,
       callbackRouteArn: this.callbackRouteArn,
     });
+  }
+
+  /** Puts the API on a domain, and the domain into its zone where that is in this account. */
+  private serveOn(
+    name: string,
+    domain: NonNullable<Settings['api']['domain']>,
+    apiId: pulumi.Input<string>,
+    stage: pulumi.Input<string>,
+  ) {
+    const { domainName, domainNameConfiguration } = new aws.apigatewayv2.DomainName(
+      name,
+      {
+        domainName: domain.name,
+        domainNameConfiguration: {
+          certificateArn: domain.certificateArn,
+          endpointType: 'REGIONAL',
+          securityPolicy: 'TLS_1_2',
+        },
+      },
+      { parent: this },
+    );
+    new aws.apigatewayv2.ApiMapping(name, { apiId, stage, domainName }, { parent: this });
+    if (!domain.hostedZoneId) return;
+    const { targetDomainName, hostedZoneId } = domainNameConfiguration;
+    new aws.route53.Record(
+      name,
+      {
+        zoneId: domain.hostedZoneId,
+        name: domain.name,
+        type: 'A',
+        aliases: [{ name: targetDomainName, zoneId: hostedZoneId, evaluateTargetHealth: false }],
+      },
+      { parent: this },
+    );
   }
 }
 

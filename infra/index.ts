@@ -4,19 +4,17 @@
  */
 import * as aws from '@pulumi/aws';
 import type { Environment } from '../lambdas/config.ts';
+import { Admin } from './admin.ts';
 import { Alerts } from './alerts.ts';
 import { CallbackSecret } from './callback-secret.ts';
 import { loadSettings } from './config.ts';
 import { Encryption } from './encryption.ts';
-import { HttpApi } from './http-api.ts';
+import { Entrance } from './entrance.ts';
+import { Hosting } from './hosting.ts';
 import { Intake } from './intake.ts';
 import type { Late } from './media-function.ts';
 import { namesOf, type RolePart } from './names.ts';
-import { admin } from './permissions.ts';
-import { trustPeople } from './policies.ts';
 import { Queues } from './queues.ts';
-import { Role } from './role.ts';
-import { Service } from './service.ts';
 import { StateMachines } from './state-machines.ts';
 import { Storage } from './storage.ts';
 import { Tasks } from './tasks.ts';
@@ -80,7 +78,12 @@ export default async function stack() {
     { ...foundation, value: settings.callbackSecret },
     opts,
   );
-  const api = new HttpApi('api', { ...foundation, ingress: settings.ingress }, opts);
+  const entrance = new Entrance(
+    'entrance',
+    { ...foundation, settings, logsBucket: storage.logsBucket },
+    opts,
+  );
+  const { api } = entrance;
 
   const transcoding = new Transcoding('transcoding', { ...foundation, bucket }, opts);
   const transcodeEvents = new TranscodeEvents(
@@ -111,11 +114,12 @@ export default async function stack() {
     opts,
   );
 
-  const service = new Service(
-    'service',
+  const { service, registry, fargate } = new Hosting(
+    'hosting',
     {
       ...foundation,
       settings,
+      entrance,
       bucket,
       mediaBucket: storage.mediaBucket,
       queue: queues,
@@ -125,14 +129,9 @@ export default async function stack() {
     },
     opts,
   );
-  const adminRole = new Role(
-    'admin-role',
-    {
-      name: names.role('admin'),
-      description: 'Break-glass: manual access to the media bucket and the queues',
-      trust: trustPeople(account.id),
-      permissions: admin(account, bucket, [queues.arn, queues.deadLetterArn]),
-    },
+  const admin = new Admin(
+    'admin',
+    { ...foundation, bucket, queueArns: [queues.arn, queues.deadLetterArn] },
     opts,
   );
 
@@ -165,8 +164,17 @@ export default async function stack() {
       projectUploads: service.projectUploadsRoleArn,
       stepfunctions: machines.roleArn,
       mediaconvert: transcoding.roleArn,
-      admin: adminRole.arn,
+      admin: admin.roleArn,
     },
     taskDefinitionArn: service.taskDefinitionArn,
+    repositoryUrl: registry.repositoryUrl,
+    clusterName: fargate.clusterName,
+    serviceName: fargate.serviceName,
+    // what `aws ecs run-task` takes
+    migrations: {
+      taskDefinition: service.migrationsTaskDefinitionArn,
+      subnets: entrance.network.privateSubnetIds,
+      securityGroup: entrance.network.securityGroups.service,
+    },
   };
 }

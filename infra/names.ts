@@ -14,6 +14,7 @@ export type RolePart =
   | 'stepfunctions'
   | 'mediaconvert'
   | 'project-uploads'
+  | 'flow-logs'
   | 'admin';
 
 /**
@@ -40,6 +41,19 @@ export const namesOf = (environment: string) => ({
   callbackSecret: `toq-media-processing-callback-${environment}`,
   service: `toq-media-service-${environment}`,
   serviceLogs: `/aws/ecs/toq-media-service-${environment}`,
+  serviceMigrations: `toq-media-migrations-${environment}`,
+  /** Images are promoted by digest from one account to the next: the repository has the same name everywhere. */
+  repository: 'toq-media',
+  cluster: `toq-media-${environment}`,
+  clusterLogs: `/aws/ecs/containerinsights/toq-media-${environment}/performance`,
+  network: `toq-media-${environment}`,
+  networkLogs: `/aws/vpc/toq-media-${environment}`,
+  securityGroup: (part: string) => `toq-media-${part}-${environment}`,
+  loadBalancer: `toq-media-${environment}`,
+  database: `toq-media-${environment}`,
+  databaseLogs: (kind: string) => `/aws/rds/instance/toq-media-${environment}/${kind}`,
+  alarm: (subject: string) => `toq-media-${subject}-${environment}`,
+  dashboard: `toq-media-${environment}`,
   api: `toq-media-api-${environment}`,
   apiLogs: `/aws/apigateway/toq-media-api-${environment}`,
 });

@@ -9,6 +9,8 @@ export interface Account {
   /** 12 digits */
   id: string;
   region: string;
+  /** ARN of the role that runs `pulumi up` */
+  deployer?: string | undefined;
 }
 
 /** A bucket and the key that encrypts its objects. */
@@ -97,6 +99,7 @@ export const callbackDispatch = (
 export interface BackendResources {
   bucket: EncryptedBucket;
   queueArn: Text;
+  deadLetterQueueArn: Text;
   finalizationMachineArn: Text;
   /** `arn:…:execution:{machine}:*`, for both machines */
   executionArns: Text[];
@@ -114,7 +117,9 @@ export const backend = (account: Account, resources: BackendResources): Statemen
   // HeadBucket, which readyz asks, lists with no prefix
   allow(['s3:ListBucket'], [resources.bucket.arn], { Null: { 's3:prefix': 'true' } }),
   key(account, 's3', resources.bucket.keyArn, 'Decrypt', 'GenerateDataKey'),
-  allow(['sqs:GetQueueAttributes', 'sqs:SendMessage'], [resources.queueArn]),
+  allow(['sqs:SendMessage'], [resources.queueArn]),
+  // the depth of both is a metric
+  allow(['sqs:GetQueueAttributes'], [resources.queueArn, resources.deadLetterQueueArn]),
   key(account, 'sqs', resources.bucket.keyArn, 'Decrypt', 'GenerateDataKey'),
   allow(['states:StartExecution'], [resources.finalizationMachineArn]),
   allow(['states:DescribeExecution', 'states:StopExecution'], resources.executionArns),
@@ -190,6 +195,15 @@ export const transcode = (account: Account, bucket: EncryptedBucket): Statement[
   allow(['s3:GetObject'], objects(bucket, '*/raw/video/*')),
   allow(['s3:PutObject'], objects(bucket, '*/processed/video/*/original/*')),
   key(account, 's3', bucket.keyArn, 'Decrypt', 'GenerateDataKey'),
+];
+
+/** The VPC, which writes a stream for each of its network interfaces and asks for the groups before it does. */
+export const flowLogs = (logGroupArn: Text): Statement[] => [
+  allow(
+    ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
+    [pulumi.interpolate`${logGroupArn}:*`],
+  ),
+  allow(['logs:DescribeLogGroups'], ['*']),
 ];
 
 /** Break-glass: a person repairs by hand what the system cannot. Bucket and queues, as the seeds ask. */

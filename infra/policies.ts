@@ -101,8 +101,15 @@ export const mediaBucketPolicy = (bucketArn: Text, keyArn: Text, deleters: Text[
   ];
 };
 
-/** Policy of the log bucket: S3 itself delivers the media bucket's access logs, over TLS. */
-export const logsBucketPolicy = (bucketArn: Text, sourceArn: Text, accountId: string): Statement[] => [
+/** Where the load balancer's access logs lie in the log bucket. */
+export const LOAD_BALANCER_LOGS = 'load-balancer';
+
+/** Policy of the log bucket: S3 delivers the media bucket's access logs and the load balancer its own, over TLS. */
+export const logsBucketPolicy = (
+  bucketArn: Text,
+  sourceArn: Text,
+  account: { id: string; region: string },
+): Statement[] => [
   denyInsecureTransport('s3:*', [bucketArn, pulumi.interpolate`${bucketArn}/*`]),
   {
     Sid: 'AccessLogs',
@@ -112,7 +119,19 @@ export const logsBucketPolicy = (bucketArn: Text, sourceArn: Text, accountId: st
     Resource: pulumi.interpolate`${bucketArn}/*`,
     Condition: {
       ArnLike: { 'aws:SourceArn': sourceArn },
-      StringEquals: { 'aws:SourceAccount': accountId },
+      StringEquals: { 'aws:SourceAccount': account.id },
+    },
+  },
+  {
+    Sid: 'LoadBalancerLogs',
+    Effect: 'Allow',
+    Principal: { Service: 'logdelivery.elasticloadbalancing.amazonaws.com' },
+    Action: 's3:PutObject',
+    Resource: pulumi.interpolate`${bucketArn}/${LOAD_BALANCER_LOGS}/AWSLogs/${account.id}/*`,
+    Condition: {
+      ArnLike: {
+        'aws:SourceArn': `arn:aws:elasticloadbalancing:${account.region}:${account.id}:loadbalancer/*`,
+      },
     },
   },
 ];
@@ -180,13 +199,31 @@ const KEY_ADMINISTRATION = [
   'kms:UpdateKeyDescription',
 ];
 
+/** Whoever deploys writes the callback secret, and has RDS make the database's. */
+const deployment = (region: string, anyOfAccount: { AWS: string }, deployer: string): Statement => ({
+  Sid: 'Deployment',
+  Effect: 'Allow',
+  Principal: anyOfAccount,
+  Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+  Resource: '*',
+  Condition: {
+    ArnEquals: { 'aws:PrincipalArn': deployer },
+    StringEquals: {
+      'kms:ViaService': [`secretsmanager.${region}.amazonaws.com`, `rds.${region}.amazonaws.com`],
+    },
+  },
+});
+
 /**
  * Policy of the key. The account administers it; `users` (role ARNs) may use it as far as their own policies say, and
  * nobody else whatever his policy says; the services that write to encrypted log groups and topics may use it, of which
  * EventBridge again cannot be asked for whom.
  * Roles are named in a condition, not as principals: KMS refuses a principal that does not exist yet.
  */
-export const keyPolicy = (account: { id: string; region: string }, users: string[]): Statement[] => {
+export const keyPolicy = (
+  account: { id: string; region: string; deployer?: string | undefined },
+  users: string[],
+): Statement[] => {
   const anyOfAccount = { AWS: `arn:aws:iam::${account.id}:root` };
   return [
     {
@@ -204,6 +241,7 @@ export const keyPolicy = (account: { id: string; region: string }, users: string
       Resource: '*',
       Condition: { ArnEquals: { 'aws:PrincipalArn': users } },
     },
+    ...(account.deployer ? [deployment(account.region, anyOfAccount, account.deployer)] : []),
     {
       Sid: 'Logs',
       Effect: 'Allow',

@@ -3,13 +3,17 @@ import type { SecretVariable, ServiceEnvironment } from '../service/config.ts';
 import type { Settings } from './config.ts';
 import type { Text } from './policies.ts';
 
+/** Name of the one container of a task. */
+export const CONTAINER = 'service';
+
 /** What the container reads, each value known early or late. A missing or a surplus variable does not compile. */
-export type ContainerEnvironment = { [K in keyof ServiceEnvironment]: pulumi.Input<ServiceEnvironment[K]> };
+export type ContainerEnvironment = {
+  [K in keyof ServiceEnvironment]: pulumi.Input<ServiceEnvironment[K]>;
+};
 /** Variable → what ECS reads it from: a secret's ARN, or `{arn}:{json key}::`. */
 export type ContainerSecrets = Record<SecretVariable, Text>;
 
 export interface ContainerArgs {
-  name: string;
   image: string;
   port: number;
   environment: ContainerEnvironment;
@@ -26,17 +30,8 @@ const HEALTH_SECONDS = 10;
 export const containerDefinitions = (args: ContainerArgs): pulumi.Output<string> =>
   pulumi.jsonStringify([
     {
-      name: args.name,
-      image: args.image,
-      essential: true,
-      user: '1000:1000',
-      readonlyRootFilesystem: true,
-      linuxParameters: { initProcessEnabled: true },
+      ...sandboxed(args, 'service'),
       portMappings: [{ containerPort: args.port, protocol: 'tcp' }],
-      environment: Object.entries(args.environment)
-        .filter(([, value]) => value !== undefined)
-        .map(([name, value]) => ({ name, value })),
-      secrets: Object.entries(args.secrets).map(([name, valueFrom]) => ({ name, valueFrom })),
       healthCheck: {
         command: [
           'CMD',
@@ -50,16 +45,50 @@ export const containerDefinitions = (args: ContainerArgs): pulumi.Output<string>
         startPeriod: 30,
       },
       stopTimeout: STOP_TIMEOUT_SECONDS,
-      logConfiguration: {
-        logDriver: 'awslogs',
-        options: {
-          'awslogs-group': args.logGroup,
-          'awslogs-region': args.region,
-          'awslogs-stream-prefix': 'service',
-        },
-      },
     },
   ]);
+
+/** The same image, which brings the schema up to date and ends. It knows the database and nothing else. */
+export const migrationDefinitions = (
+  args: Omit<ContainerArgs, 'environment' | 'secrets' | 'port'> & {
+    environment: Pick<ContainerEnvironment, 'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME'>;
+    secrets: Pick<ContainerSecrets, 'DATABASE_USER' | 'DATABASE_PASSWORD'>;
+  },
+): pulumi.Output<string> =>
+  pulumi.jsonStringify([
+    {
+      ...sandboxed(args, 'migrations'),
+      command: ['node', 'migrations/migrate.ts'],
+    },
+  ]);
+
+/** What every container of ours has: neither root nor a writable file, and a log. */
+const sandboxed = (
+  args: Pick<ContainerArgs, 'image' | 'logGroup' | 'region'> & {
+    environment: Record<string, pulumi.Input<string | undefined>>;
+    secrets: Record<string, Text>;
+  },
+  stream: string,
+) => ({
+  name: CONTAINER,
+  image: args.image,
+  essential: true,
+  user: '1000:1000',
+  readonlyRootFilesystem: true,
+  linuxParameters: { initProcessEnabled: true },
+  environment: Object.entries(args.environment)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ({ name, value })),
+  secrets: Object.entries(args.secrets).map(([name, valueFrom]) => ({ name, valueFrom })),
+  logConfiguration: {
+    logDriver: 'awslogs',
+    options: {
+      'awslogs-group': args.logGroup,
+      'awslogs-region': args.region,
+      'awslogs-stream-prefix': stream,
+    },
+  },
+});
 
 /** The variables that come from settings rather than from other resources; what is not set is the service's default. */
 export const settingsEnvironment = ({ environment, media, database, jwt, service }: Settings) =>
@@ -68,7 +97,6 @@ export const settingsEnvironment = ({ environment, media, database, jwt, service
     VERSION: service.version,
     PORT: String(service.port),
     LOG_LEVEL: service.logLevel,
-    DATABASE_HOST: database.host,
     DATABASE_PORT: String(database.port),
     DATABASE_NAME: database.name,
     DATABASE_POOL_SIZE: text(database.poolSize),

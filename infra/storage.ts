@@ -24,6 +24,7 @@ export interface StorageArgs extends Foundation {
 export class Storage extends pulumi.ComponentResource {
   readonly mediaBucket: pulumi.Output<string>;
   readonly mediaBucketArn: pulumi.Output<string>;
+  /** Known only when the services that log into it may: a load balancer tries at once. */
   readonly logsBucket: pulumi.Output<string>;
 
   constructor(name: string, args: StorageArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -32,7 +33,7 @@ export class Storage extends pulumi.ComponentResource {
     const logs = this.bucket(`${name}-logs`, args.names.logsBucket, args.protect);
     const media = this.bucket(`${name}-media`, args.mediaBucket, args.protect);
 
-    // S3 delivers access logs to no bucket whose default is SSE-KMS
+    // neither S3 nor a load balancer delivers access logs to a bucket whose default is SSE-KMS
     this.encrypt(`${name}-logs`, logs.id, {
       applyServerSideEncryptionByDefault: { sseAlgorithm: 'AES256' },
     });
@@ -41,7 +42,11 @@ export class Storage extends pulumi.ComponentResource {
       // one data key for many objects: a gallery costs a handful of KMS calls, not hundreds
       bucketKeyEnabled: true,
     });
-    this.policy(`${name}-logs`, logs.id, logsBucketPolicy(logs.arn, media.arn, args.account.id));
+    const deliveries = this.policy(
+      `${name}-logs`,
+      logs.id,
+      logsBucketPolicy(logs.arn, media.arn, args.account),
+    );
     this.policy(`${name}-media`, media.id, mediaBucketPolicy(media.arn, args.keyArn, args.deleters));
 
     new aws.s3.BucketVersioning(
@@ -83,7 +88,7 @@ export class Storage extends pulumi.ComponentResource {
 
     this.mediaBucket = media.bucket;
     this.mediaBucketArn = media.arn;
-    this.logsBucket = logs.bucket;
+    this.logsBucket = pulumi.all([logs.bucket, deliveries.id]).apply(([bucket]) => bucket);
     this.registerOutputs({
       mediaBucket: this.mediaBucket,
       mediaBucketArn: this.mediaBucketArn,
@@ -126,7 +131,7 @@ export class Storage extends pulumi.ComponentResource {
   }
 
   private policy(name: string, bucket: pulumi.Input<string>, statements: Statement[]) {
-    new aws.s3.BucketPolicy(name, { bucket, policy: policy(statements) }, { parent: this });
+    return new aws.s3.BucketPolicy(name, { bucket, policy: policy(statements) }, { parent: this });
   }
 }
 

@@ -17,8 +17,8 @@ type Declared<T extends z.ZodType> = z.output<T> & { resource: Resource };
 
 /** Typed reading of a harvested graph. */
 export interface Declarations {
-  /** Every resource of a type, as the schema sees what it asked for and what AWS would compute. */
-  of<T extends z.ZodObject>(type: string, schema: T): Declared<T>[];
+  /** Every resource of a type (and `where`), as the schema sees what it asked for and what AWS would compute. */
+  of<T extends z.ZodObject>(type: string, schema: T, where?: (resource: Resource) => boolean): Declared<T>[];
   /** The satellite that points at `owner` by its property `key`: a bucket's policy, a rule's target. */
   satellite<T extends z.ZodObject>(
     type: string,
@@ -31,9 +31,13 @@ export interface Declarations {
 }
 
 export function declarations(graph: Graph): Declarations {
-  const of = <T extends z.ZodObject>(type: string, schema: T): Declared<T>[] =>
+  const of = <T extends z.ZodObject>(
+    type: string,
+    schema: T,
+    where: (resource: Resource) => boolean = () => true,
+  ): Declared<T>[] =>
     graph.resources
-      .filter((resource) => resource.type === type)
+      .filter((resource) => resource.type === type && where(resource))
       .map((resource) => ({ ...parsed(schema, resource), resource }));
   const satellite = <T extends z.ZodObject>(type: string, schema: T, key: string, owner: Resource) =>
     of(type, schema).find(({ resource }) => resource.inputs[key] === owner.id);

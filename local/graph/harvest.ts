@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { Graph, Properties, Resource } from './graph.ts';
-import { isObject, record } from './recorder.ts';
+import { isObject, record, references } from './recorder.ts';
 
 export interface ModelledResource {
   type: string;
@@ -10,8 +10,17 @@ export interface ModelledResource {
   id?: string | undefined;
 }
 
+/** What the provider computes for a resource. */
+export interface Modelled {
+  /** empty for a component */
+  id: string;
+  state?: Properties;
+  /** of a component of another provider (awsx): its output → resources that the component makes and refers to there */
+  children?: Record<string, { type: string; name: string; id: string }[]>;
+}
+
 /** What AWS would compute for a resource; undefined for a type that nobody has modelled. */
-export type Model = (resource: ModelledResource) => { id: string; state: Properties } | undefined;
+export type Model = (resource: ModelledResource) => Modelled | undefined;
 
 export interface HarvestOptions {
   project: string;
@@ -55,7 +64,11 @@ async function harvestNow({
   await pulumi.runtime.setMocks(
     {
       newResource({ type, name, inputs, custom, id }) {
-        if (!custom) return { id: undefined, state: inputs };
+        if (!custom) {
+          const modelled = model({ type, name, inputs: withoutSecrets(inputs) });
+          const referred = references(type, modelled?.children ?? {});
+          return { id: undefined, state: { ...inputs, ...modelled?.state, ...referred } };
+        }
         if (type.startsWith('pulumi:providers:')) return { id: `${name}-provider`, state: inputs };
         const modelled = model({ type, name, inputs: withoutSecrets(inputs), id: id || undefined });
         if (!modelled) problems.push(`${type} (${name}): nobody has modelled this type`);

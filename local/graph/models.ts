@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Properties } from './graph.ts';
-import type { Model, ModelledResource } from './harvest.ts';
+import type { Model, Modelled, ModelledResource } from './harvest.ts';
 
 /** Where a stack lives, and where its endpoints are if not at AWS. */
 export interface Place {
@@ -11,8 +11,6 @@ export interface Place {
   /** the HTTP API's own endpoint */
   apiEndpoint?: string | undefined;
 }
-
-type Computed = { id: string; state?: Properties };
 
 /**
  * What AWS would answer for each type of resource that the program uses: ids, ARNs and URLs, in AWS's formats (Service
@@ -26,10 +24,13 @@ export function models(place: Place): Model {
       .update([region, accountId, ...parts].join('/'))
       .digest('hex');
 
-  const ofBucket = ({ inputs }: ModelledResource): Computed => ({ id: text(inputs, 'bucket') });
-  const ofQueue = ({ inputs }: ModelledResource): Computed => ({ id: text(inputs, 'queueUrl') });
+  /** `vpc-0a1b2c…`: 17 hex digits, as EC2 makes them. */
+  const ec2 = (kind: string, name: string) => `${kind}-0${hash(kind, name).slice(0, 16)}`;
 
-  const types: Record<string, (resource: ModelledResource) => Computed> = {
+  const ofBucket = ({ inputs }: ModelledResource): Modelled => ({ id: text(inputs, 'bucket') });
+  const ofQueue = ({ inputs }: ModelledResource): Modelled => ({ id: text(inputs, 'queueUrl') });
+
+  const types: Record<string, (resource: ModelledResource) => Modelled> = {
     'aws:kms/key:Key': ({ name }) => {
       const id = uuid(hash(name));
       return { id, state: { keyId: id, arn: arn('kms', `key/${id}`) } };
@@ -138,6 +139,143 @@ export function models(place: Place): Model {
     'aws:apigatewayv2/route:Route': ({ name }) => ({ id: hash(name).slice(0, 7) }),
     'aws:apigatewayv2/stage:Stage': ({ inputs }) => ({ id: text(inputs, 'name') }),
 
+    'aws:apigatewayv2/vpcLink:VpcLink': ({ inputs, name }) => {
+      const id = hash(name).slice(0, 6);
+      return {
+        id,
+        state: { arn: `arn:aws:apigateway:${region}::/vpclinks/${id}`, name: text(inputs, 'name') },
+      };
+    },
+    'aws:apigatewayv2/domainName:DomainName': ({ inputs, name }) => {
+      const domain = text(inputs, 'domainName');
+      const id = hash(name);
+      const computed = {
+        targetDomainName: `d-${id.slice(0, 10)}.execute-api.${region}.amazonaws.com`,
+        hostedZoneId: `Z${id.slice(0, 13).toUpperCase()}`,
+      };
+      return {
+        id: domain,
+        state: {
+          arn: `arn:aws:apigateway:${region}::/domainnames/${domain}`,
+          domainNameConfiguration: { ...object(inputs, 'domainNameConfiguration'), ...computed },
+        },
+      };
+    },
+    'aws:apigatewayv2/apiMapping:ApiMapping': ({ name }) => ({ id: hash(name).slice(0, 6) }),
+    'aws:route53/record:Record': ({ inputs }) => {
+      const fqdn = text(inputs, 'name');
+      return { id: `${text(inputs, 'zoneId')}_${fqdn}_${text(inputs, 'type')}`, state: { fqdn } };
+    },
+
+    'awsx:ec2:Vpc': ({ inputs, name }) => {
+      const zones = [...Array(Number(inputs.numberOfAvailabilityZones)).keys()];
+      const ids = (kind: string, part: string) => zones.map((zone) => ec2(kind, `${name}-${part}-${zone}`));
+      return {
+        id: '',
+        state: {
+          vpcId: ec2('vpc', name),
+          privateSubnetIds: ids('subnet', 'private'),
+          publicSubnetIds: ids('subnet', 'public'),
+        },
+        children: {
+          routeTables: ['private', 'public'].flatMap((part) =>
+            zones.map((zone) => ({
+              type: 'aws:ec2/routeTable:RouteTable',
+              name: `${name}-${part}-${zone + 1}`,
+              id: ec2('rtb', `${name}-${part}-${zone}`),
+            })),
+          ),
+        },
+      };
+    },
+    'aws:ec2/securityGroup:SecurityGroup': ({ name }) => {
+      const id = ec2('sg', name);
+      return { id, state: { arn: arn('ec2', `security-group/${id}`) } };
+    },
+    'aws:ec2/defaultSecurityGroup:DefaultSecurityGroup': ({ name }) => ({ id: ec2('sg', name) }),
+    'aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule': ({ name }) => ({
+      id: ec2('sgr', `in-${name}`),
+    }),
+    'aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule': ({ name }) => ({
+      id: ec2('sgr', `out-${name}`),
+    }),
+    'aws:ec2/vpcEndpoint:VpcEndpoint': ({ name }) => {
+      const id = ec2('vpce', name);
+      return { id, state: { arn: arn('ec2', `vpc-endpoint/${id}`) } };
+    },
+    'aws:ec2/flowLog:FlowLog': ({ name }) => {
+      const id = ec2('fl', name);
+      return { id, state: { arn: arn('ec2', `vpc-flow-log/${id}`) } };
+    },
+
+    'aws:lb/loadBalancer:LoadBalancer': ({ inputs, name }) => {
+      const suffix = `app/${text(inputs, 'name')}/${hash(name).slice(0, 16)}`;
+      const id = arn('elasticloadbalancing', `loadbalancer/${suffix}`);
+      return { id, state: { arn: id, arnSuffix: suffix } };
+    },
+    'aws:lb/targetGroup:TargetGroup': ({ inputs, name }) => {
+      const suffix = `targetgroup/${text(inputs, 'name')}/${hash(name).slice(0, 16)}`;
+      const id = arn('elasticloadbalancing', suffix);
+      return { id, state: { arn: id, arnSuffix: suffix } };
+    },
+    'aws:lb/listener:Listener': ({ inputs, name }) => {
+      const balancer = text(inputs, 'loadBalancerArn').replace(':loadbalancer/', ':listener/');
+      const id = `${balancer}/${hash(name).slice(0, 16)}`;
+      return { id, state: { arn: id } };
+    },
+
+    'aws:ecr/repository:Repository': ({ inputs }) => {
+      const name = text(inputs, 'name');
+      const repositoryUrl = `${accountId}.dkr.ecr.${region}.amazonaws.com/${name}`;
+      return { id: name, state: { arn: arn('ecr', `repository/${name}`), repositoryUrl } };
+    },
+    'aws:ecr/lifecyclePolicy:LifecyclePolicy': ({ inputs }) => ({ id: text(inputs, 'repository') }),
+    'aws:ecs/cluster:Cluster': ({ inputs }) => {
+      const id = arn('ecs', `cluster/${text(inputs, 'name')}`);
+      return { id, state: { arn: id } };
+    },
+    'aws:ecs/service:Service': ({ inputs }) => {
+      const cluster = text(inputs, 'cluster').replace(/^.*:cluster\//, '');
+      const id = arn('ecs', `service/${cluster}/${text(inputs, 'name')}`);
+      return { id, state: { arn: id } };
+    },
+    'aws:appautoscaling/target:Target': ({ inputs }) => ({ id: text(inputs, 'resourceId') }),
+    'aws:appautoscaling/policy:Policy': ({ inputs }) => {
+      const name = text(inputs, 'name');
+      const id = uuid(hash(name));
+      const resource = `resource/ecs/${text(inputs, 'resourceId')}:policyName/${name}`;
+      return { id: name, state: { arn: arn('autoscaling', `scalingPolicy:${id}:${resource}`) } };
+    },
+
+    'aws:rds/subnetGroup:SubnetGroup': ({ inputs }) => {
+      const name = text(inputs, 'name');
+      return { id: name, state: { arn: arn('rds', `subgrp:${name}`) } };
+    },
+    'aws:rds/instance:Instance': ({ inputs, name }) => {
+      const identifier = text(inputs, 'identifier');
+      const id = hash(name);
+      const secret = `rds!db-${uuid(id)}-${id.slice(0, 6)}`;
+      return {
+        id: `db-${id.slice(0, 26).toUpperCase()}`,
+        state: {
+          arn: arn('rds', `db:${identifier}`),
+          address: `${identifier}.${id.slice(0, 12)}.${region}.rds.amazonaws.com`,
+          masterUserSecrets: [
+            { secretArn: arn('secretsmanager', `secret:${secret}`), secretStatus: 'active' },
+          ],
+        },
+      };
+    },
+
+    'aws:cloudwatch/metricAlarm:MetricAlarm': ({ inputs }) => {
+      const name = text(inputs, 'name');
+      return { id: name, state: { arn: arn('cloudwatch', `alarm:${name}`) } };
+    },
+    'aws:cloudwatch/dashboard:Dashboard': ({ inputs }) => {
+      const name = text(inputs, 'dashboardName');
+      return { id: name, state: { dashboardArn: `arn:aws:cloudwatch::${accountId}:dashboard/${name}` } };
+    },
+
     'aws:ecs/taskDefinition:TaskDefinition': ({ inputs }) => {
       const family = text(inputs, 'family');
       return { id: family, state: { arn: arn('ecs', `task-definition/${family}:1`), revision: 1 } };
@@ -146,7 +284,7 @@ export function models(place: Place): Model {
 
   return (resource) => {
     const computed = types[resource.type]?.(resource);
-    return computed && { id: computed.id, state: { ...computed.state } };
+    return computed;
   };
 }
 
@@ -155,6 +293,11 @@ function text(inputs: Properties, key: string): string {
   if (typeof value !== 'string') throw new Error(`${key} must be given and be text`);
   return value;
 }
+
+const object = (inputs: Properties, key: string) => {
+  const value = inputs[key];
+  return typeof value === 'object' && value !== null ? value : {};
+};
 
 const uuid = (hex: string) => hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
 

@@ -49,8 +49,9 @@ export function manifestOf(graph: Graph, existingSecret: string): Manifest {
 /** Things that are named but rightly not declared: they come from configuration, or into being at run time. */
 const ELSEWHERE = [
   /:iam::\d+:root$/,
-  /:ecr:[^:]*:\d+:repository\//,
-  /:elasticloadbalancing:[^:]*:\d+:listener\//,
+  /:iam::\d+:role\/(?!toq-media-)/,
+  /:acm:[^:]*:\d+:certificate\//,
+  /:elasticloadbalancing:[^:]*:\d+:loadbalancer\/\*$/,
   /:mediaconvert:[^:]*:\d+:jobs\//,
   /:events:[^:]*:\d+:rule\/StepFunctionsGetEventsForMediaConvertJobRule$/,
 ];

@@ -8,12 +8,21 @@ import type {
 } from '@pulumi/pulumi/proto/resource_pb.js';
 import type { Properties, Resource } from './graph.ts';
 
-const { specialArchiveSig, specialAssetSig, specialSecretSig, specialSigKey, unknownValue } = pulumi.runtime;
+const {
+  specialArchiveSig,
+  specialAssetSig,
+  specialResourceSig,
+  specialSecretSig,
+  specialSigKey,
+  unknownValue,
+} = pulumi.runtime;
 
 type Answer<T> = (error: Error | null, response?: T) => void;
 
 /** The part of the mocked engine that the program talks to. */
 interface Monitor {
+  /** what `getResource` answers from, by URN */
+  resources: Map<string, { urn: string; id: string; state: Properties }>;
   registerResource(request: RegisterResourceRequest, answer: Answer<RegisterResourceResponse>): unknown;
   readResource(request: ReadResourceRequest, answer: Answer<ReadResourceResponse>): unknown;
   registerResourceOutputs(request: RegisterResourceOutputsRequest, answer: Answer<unknown>): unknown;
@@ -45,7 +54,11 @@ export function record(resources: Map<string, Resource>, problems: string[]) {
         const type = request.getType();
         const label = `${type} (${request.getName()})`;
         if (request.getTransformsList().length) problems.push(`${label}: mocks apply no transforms`);
-        if (request.getRemote()) problems.push(`${label}: a remote component hides its children`);
+        const answered = Object.keys(response.getObject()?.toJavaScript() ?? {});
+        const asked = new Set(Object.keys(request.getObject()?.toJavaScript() ?? {}));
+        if (request.getRemote() && answered.every((key) => asked.has(key))) {
+          problems.push(`${label}: nobody has modelled this component of another provider`);
+        }
         keep(
           {
             urn: response.getUrn(),
@@ -98,6 +111,26 @@ export function record(resources: Map<string, Resource>, problems: string[]) {
   };
 }
 
+/** Outputs of a component of another provider that refer to resources it makes, as the engine passes them on. */
+export function references(
+  component: string,
+  children: Record<string, { type: string; name: string; id: string }[]>,
+): Properties {
+  // under mocks the client is Pulumi's own MockMonitor, whose type is internal
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const refer = ({ type, name, id }: { type: string; name: string; id: string }) => {
+    const urn = `urn:pulumi:${pulumi.getStack()}::${pulumi.getProject()}::${component}$${type}::${name}`;
+    monitor.resources.set(urn, { urn, id, state: {} });
+    return reference(urn, id);
+  };
+  return Object.fromEntries(
+    Object.entries(children).map(([output, resources]) => [output, resources.map(refer)]),
+  );
+}
+
+/** A resource as a value: whoever reads it asks the engine for the rest. */
+export const reference = (urn: string, id: string) => ({ [specialSigKey]: specialResourceSig, urn, id });
+
 export const isObject = (value: unknown): value is Properties => typeof value === 'object' && value !== null;
 
 const visible = (properties: Properties = {}) =>
@@ -118,6 +151,7 @@ export function plain(value: unknown, path: string, secrets: string[], unknowns:
     secrets.push(path);
     return plain(value.value, path, secrets, unknowns);
   }
+  if (signature === specialResourceSig) return value.urn;
   if (signature === specialArchiveSig || signature === specialAssetSig)
     return value.path ?? value.uri ?? value.text;
   return Object.fromEntries(

@@ -319,7 +319,7 @@ for (const stack of STACKS) {
 
   test(`${stack}: every log group is encrypted and forgets`, (t) => {
     const groups = ofType(graph(stack), 'cloudwatch/logGroup:LogGroup');
-    t.is(groups.length, 6 + 2 + 3);
+    t.is(groups.length, 6 + 2 + 5);
     for (const { inputs } of groups) {
       t.true(Number(inputs.retentionInDays) > 0, String(inputs.name));
       t.regex(String(inputs.kmsKeyId), /:key\//);
@@ -407,7 +407,7 @@ for (const stack of STACKS) {
   });
 
   test(`${stack}: the container reads every variable that the service parses, secrets as secrets`, (t) => {
-    const task = inputsOf(graph(stack), 'ecs/taskDefinition:TaskDefinition');
+    const task = inputsOf(graph(stack), 'ecs/taskDefinition:TaskDefinition', 'hosting-service');
     const [container, ...others] = JSON.parse(String(task.containerDefinitions));
     t.deepEqual(others, []);
     const pairs = z.array(z.object({ name: z.string(), value: z.string() })).parse(container.environment);
@@ -427,7 +427,7 @@ for (const stack of STACKS) {
   });
 
   test(`${stack}: the container is unprivileged, watched, and stopped slower than it drains`, (t) => {
-    const task = inputsOf(graph(stack), 'ecs/taskDefinition:TaskDefinition');
+    const task = inputsOf(graph(stack), 'ecs/taskDefinition:TaskDefinition', 'hosting-service');
     const [container] = JSON.parse(String(task.containerDefinitions));
     t.like(task, {
       networkMode: 'awsvpc',
@@ -504,6 +504,14 @@ for (const stack of STACKS) {
           Arn,
         ),
         taskDefinitionArn: Arn,
+        repositoryUrl: z.string().endsWith('.amazonaws.com/toq-media'),
+        clusterName: z.literal(`toq-media${suffix}`),
+        serviceName: z.literal(`toq-media-service${suffix}`),
+        migrations: z.strictObject({
+          taskDefinition: Arn,
+          subnets: z.array(z.string().startsWith('subnet-')).min(2),
+          securityGroup: z.string().startsWith('sg-'),
+        }),
       })
       .safeParse(outputs);
     t.true(parsed.success, parsed.error && z.prettifyError(parsed.error));

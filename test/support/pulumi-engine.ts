@@ -14,6 +14,7 @@ import resourceMessages, {
   type ReadResourceRequest,
   type RegisterResourceOutputsRequest,
   type RegisterResourceRequest,
+  type ResourceInvokeRequest,
 } from '@pulumi/pulumi/proto/resource_pb.js';
 import empty from 'google-protobuf/google/protobuf/empty_pb.js';
 import struct from 'google-protobuf/google/protobuf/struct_pb.js';
@@ -21,14 +22,19 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Properties, Resource } from '../../local/graph/graph.ts';
 import type { StackInputs } from '../../local/graph/program.ts';
-import { plain } from '../../local/graph/recorder.ts';
+import { plain, reference } from '../../local/graph/recorder.ts';
 
 // the generated CommonJS modules name their exports only at run time
 const { Empty } = empty;
 const { Struct } = struct;
 const { GetRootResourceResponse, SetRootResourceResponse } = engineMessages;
-const { DeploymentInfo, ReadResourceResponse, RegisterResourceResponse, ResourceMonitorFeature } =
-  resourceMessages;
+const {
+  DeploymentInfo,
+  ReadResourceResponse,
+  RegisterResourceResponse,
+  ResourceInvokeResponse,
+  ResourceMonitorFeature,
+} = resourceMessages;
 
 /** What `pulumi preview` would have seen of a program. */
 export interface Preview {
@@ -141,16 +147,35 @@ function monitor({ project, stack, model }: StackInputs, seen: Seen, root: { urn
     return answer;
   };
 
+  /** URN → id of what components of other providers make */
+  const elsewhere = new Map<string, string>();
+
   const handlers = {
+    invoke: answer((request: ResourceInvokeRequest) => {
+      const { urn } = z.object({ urn: z.string() }).parse(request.getArgs()?.toJavaScript());
+      const id = elsewhere.get(urn);
+      if (request.getTok() !== 'pulumi:pulumi:getResource' || id === undefined)
+        throw new Error(`${request.getTok()} (${urn}): nobody has modelled this call`);
+      return new ResourceInvokeResponse().setReturn(Struct.fromJavaScript({ urn, id, state: {} }));
+    }),
     getDeploymentInfo: answer(() => new DeploymentInfo().setSupportedfeaturesList(FEATURES)),
     registerResource: answer((request: RegisterResourceRequest) => {
       const type = request.getType();
       const raw = request.getObject()?.toJavaScript() ?? {};
       const { urn, inputs } = declare(type, request.getName(), request.getParent(), raw);
-      const { id, state } = request.getCustom()
-        ? modelled(type, request.getName(), inputs)
-        : { id: '', state: {} };
-      const object = Struct.fromJavaScript(structOf({ ...raw, ...state }));
+      const provided = request.getCustom() || request.getRemote();
+      const { id, state, children = {} } = provided ? modelled(type, request.getName(), inputs) : { id: '' };
+      const references = Object.fromEntries(
+        Object.entries(children).map(([output, resources]) => [
+          output,
+          resources.map((child) => {
+            const childUrn = urnOf(project, stack, child.type, child.name, urn);
+            elsewhere.set(childUrn, child.id);
+            return reference(childUrn, child.id);
+          }),
+        ]),
+      );
+      const object = Struct.fromJavaScript(structOf({ ...raw, ...state, ...references }));
       return new RegisterResourceResponse().setUrn(urn).setId(id).setObject(object);
     }),
     readResource: answer((request: ReadResourceRequest) => {
