@@ -7,6 +7,7 @@ import { startDoor } from './front-door.ts';
 import type { Gate } from './gate.ts';
 import { startGateway } from './gateway.ts';
 import type { Manifest } from './graph/manifest.ts';
+import { type Authority, createAuthority } from './iam/authority.ts';
 import { startEventSources } from './lambda/event-source.ts';
 import { createFunctions } from './lambda/functions.ts';
 import { lambdaService } from './lambda/service.ts';
@@ -29,6 +30,18 @@ export interface CloudOptions {
   watchdog: Watchdog;
 }
 
+/** What AWS would refuse to create or to start: a role that does not trust its service, a secret that ECS may not read. */
+async function admitServices({ functions, stateMachines, container }: Manifest, authority: Authority) {
+  for (const { roleArn } of functions) await authority.assume('lambda.amazonaws.com', roleArn);
+  for (const { roleArn } of stateMachines) await authority.assume('states.amazonaws.com', roleArn);
+  for (const roleArn of [container.taskRoleArn, container.executionRoleArn]) {
+    await authority.assume('ecs-tasks.amazonaws.com', roleArn);
+  }
+  for (const reference of Object.values(container.secrets)) {
+    await authority.readSecret(container.executionRoleArn, reference);
+  }
+}
+
 /** Runs what the program declares, the container excepted, behind one signed HTTP endpoint. */
 export async function startCloud({ manifest, directory, ports, activity, gate, watchdog }: CloudOptions) {
   const { region, accountId } = manifest;
@@ -39,7 +52,18 @@ export async function startCloud({ manifest, directory, ports, activity, gate, w
   const report = (error: unknown) =>
     activity.log('cloud', error instanceof Error ? (error.stack ?? error.message) : String(error));
 
-  const s3 = createS3({ buckets: manifest.buckets, directory: below('s3'), region });
+  const authority = createAuthority({
+    declared: manifest,
+    onDenied: (sentence) => activity.log('iam', sentence),
+  });
+  await admitServices(manifest, authority);
+
+  const s3 = createS3({
+    buckets: manifest.buckets,
+    directory: below('s3'),
+    region,
+    require: authority.require,
+  });
   const queues = await createQueues({
     queues: manifest.queues,
     topics: manifest.topics,
@@ -49,7 +73,9 @@ export async function startCloud({ manifest, directory, ports, activity, gate, w
   const secrets = createSecrets(manifest.secrets);
   const deliver = async (target: string, event: BusEvent) => {
     activity.log(`events → ${target.split(':').slice(5).join(':')}`, JSON.stringify(event));
-    if (target.startsWith('arn:aws:sns:')) await queues.publish(target, JSON.stringify(event));
+    if (!target.startsWith('arn:aws:sns:')) return;
+    await authority.publish(target);
+    await queues.publish(target, JSON.stringify(event));
   };
   const events = createEvents({ manifest, deliver, report });
   const mediaConvert = createMediaConvert({
@@ -93,6 +119,7 @@ export async function startCloud({ manifest, directory, ports, activity, gate, w
     region,
     port: ports.door,
     crossOrigin: s3.crossOrigin,
+    authorize: authority.authorize,
     report,
   });
   const gateway = await startGateway({
@@ -100,6 +127,7 @@ export async function startCloud({ manifest, directory, ports, activity, gate, w
     target: new URL(`http://127.0.0.1:${manifest.container.port}`),
     credentials,
     region,
+    authorize: authority.invoke,
     port: ports.gateway,
   });
   let sources: ReturnType<typeof startEventSources> | undefined;
@@ -110,6 +138,7 @@ export async function startCloud({ manifest, directory, ports, activity, gate, w
     credentials,
     secrets,
     functions,
+    permissions: authority.read,
 
     /** Lets work flow: the queue's consumer, and the executions that an earlier stop interrupted. */
     flow() {

@@ -44,6 +44,9 @@ export function createControls({ manifest, cloud, container, activity, gate, kne
     /** Adds a listing, by default one that waits for the photographer's files; returns its id. */
     addListing: (listing?: NewListing): Promise<number> => addListing(knex, listing),
 
+    /** Which declared permissions were needed so far, and what was refused. */
+    permissions: cloud.permissions,
+
     functionPeaks(): FunctionPeak[] {
       const peaks = cloud.functions.peakMemory();
       return manifest.functions.map(({ name, memoryMiB }) => ({

@@ -18,8 +18,10 @@ import type { Overview } from './console/overview.ts';
 import { stackDirectory as directory } from './directory.ts';
 import { readFolder } from './folder.ts';
 import { type SavedGallery, saveGallery } from './gallery.ts';
+import { usageLines } from './iam/report.ts';
 import { joinOrStart } from './join.ts';
 import { brokenPhoto, photoJpeg, sampleListing } from './samples.ts';
+
 import { readLog, sourcesOf, traceOf } from './trace-report.ts';
 
 type Task = ListrTaskWrapper<object, typeof DefaultRenderer, typeof SimpleRenderer>;
@@ -45,6 +47,16 @@ async function printSteps(consoleUrl: string, listingIdentityId: number) {
   for (const { name, peakMiB, memoryMiB } of overview.functions) {
     console.log(`  ${name.padEnd(44)} ${Math.round(peakMiB)} of ${memoryMiB} MiB`);
   }
+}
+
+/** What enforcement has seen since the stack came up. */
+async function printPermissions(consoleUrl: string) {
+  // the console is ours, and this is what it serves
+  const { environment, permissions } = (await (await fetch(`${consoleUrl}/overview`)).json()) as Overview;
+  console.log('\nPermissions of each role: used/declared, never used');
+  for (const line of usageLines(permissions.usage, environment)) console.log(`  ${line}`);
+  console.log(`  refused: ${permissions.denied.length || 'nothing'}`);
+  for (const sentence of permissions.denied) console.log(`    ${sentence}`);
 }
 
 /** Who has logged under the trace of the request that asked for the job. */
@@ -218,6 +230,7 @@ async function main() {
   }
   await printSteps(stack.consoleUrl, listing);
   if (jobId) await printTrace(jobId);
+  await printPermissions(stack.consoleUrl);
   console.log(`\n  whole demo             ${seconds(performance.now() - started)}`);
 }
 

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { readAuthorization } from './authorization.ts';
 import { AwsError } from './aws-error.ts';
 import type { Credentials } from './credentials.ts';
+import type { Caller } from './door.ts';
 import type { HttpApi } from './graph/manifest.ts';
 import { sha256Hex, verifySignature } from './sigv4.ts';
 
@@ -31,6 +32,8 @@ export interface GatewayOptions {
   credentials: Credentials;
   region: string;
   port?: number;
+  /** Throws for a caller who may not invoke the route, on AWS_IAM routes. `path` is the route's own. */
+  authorize?: (caller: Caller, method: string, path: string) => Promise<void>;
   now?: () => Date;
 }
 
@@ -98,11 +101,16 @@ export async function startGateway(options: GatewayOptions) {
   const { api, target, credentials, region, now = () => new Date() } = options;
   const routes = api.routes.map(compile).sort(bySpecificity);
 
-  async function authorize(request: IncomingMessage): Promise<Buffer> {
+  async function authorize(request: IncomingMessage, path: string): Promise<Buffer> {
     const body = await whole(request);
     const authorization = readAuthorization(request);
     if (authorization?.service !== 'execute-api') throw new Refusal(403, 'Forbidden');
-    verifySignature(request, authorization, sha256Hex(body), { credentials, region, now: now() });
+    const { caller } = verifySignature(request, authorization, sha256Hex(body), {
+      credentials,
+      region,
+      now: now(),
+    });
+    await options.authorize?.(caller, request.method ?? '', path);
     return body;
   }
 
@@ -115,7 +123,8 @@ export async function startGateway(options: GatewayOptions) {
     if (Number(request.headers['content-length'] ?? 0) > LARGEST_BODY) {
       throw new Refusal(413, 'Request Entity Too Large');
     }
-    const signed = route.declared.authorization === 'AWS_IAM' ? await authorize(request) : undefined;
+    const signed =
+      route.declared.authorization === 'AWS_IAM' ? await authorize(request, url.pathname) : undefined;
 
     const client = request.socket.remoteAddress ?? '';
     const earlier = request.headers['x-forwarded-for'];

@@ -2,16 +2,19 @@ import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Knex } from 'knex';
 import type { Activity, ExecutionActivity } from '../activity.ts';
 import type { Controls, FunctionPeak } from '../controls.ts';
+import type { Permissions } from '../iam/authority.ts';
 
 const BATCHES_SHOWN = 30;
 const PROBE_TIMEOUT_MS = 1_500;
 
 export interface Overview {
+  environment: string;
   services: { name: string; url: string; state: 'up' | 'down' }[];
   queues: { name: string; waiting: number; inFlight: number }[];
   executions: ExecutionActivity[];
   batches: Record<string, unknown>[];
   functions: FunctionPeak[];
+  permissions: Permissions;
 }
 
 /** What the console shows, read afresh each time from the APIs and the database. */
@@ -82,6 +85,7 @@ export function createOverview({
         batches().catch(() => []),
       ]);
       return {
+        environment: manifest.environment,
         services: [
           { name: 'API', url: apiUrl, state: service },
           { name: 'AWS endpoint', url: endpoint, state: door },
@@ -91,6 +95,7 @@ export function createOverview({
         executions: activity.executions(),
         batches: rows,
         functions: controls.functionPeaks(),
+        permissions: controls.permissions(),
       };
     },
     close: () => sqs.destroy(),

@@ -10,7 +10,7 @@ export interface Manifest {
   keys: { arn: string; id: string; alias: string; policy: PolicyDocument }[];
   buckets: Bucket[];
   queues: Queue[];
-  topics: { name: string; arn: string; policy?: PolicyDocument }[];
+  topics: { name: string; arn: string; kmsKeyArn?: string; policy?: PolicyDocument }[];
   functions: LambdaFunction[];
   eventSourceMappings: EventSourceMapping[];
   stateMachines: StateMachine[];
@@ -100,6 +100,7 @@ export interface JobTemplate {
 export interface Secret {
   name: string;
   arn: string;
+  kmsKeyArn?: string;
   /** the declared value of AWSCURRENT; kept in memory only */
   value?: string;
 }
@@ -107,6 +108,8 @@ export interface Secret {
 export interface Container {
   name: string;
   taskRoleArn: string;
+  /** with which ECS itself pulls the image and reads the secrets */
+  executionRoleArn: string;
   port: number;
   environment: Record<string, string>;
   /** variable → `arn` or `arn:json-key:version-stage:version-id` */

@@ -98,18 +98,22 @@ export const queues = ({ of, policyOf }: Declarations): Manifest['queues'] =>
     ...policyOf('aws:sqs/queuePolicy:QueuePolicy', 'queueUrl', resource),
   }));
 
+const Topic = Named.extend({ kmsMasterKeyId: z.string().optional() });
+
 export const topics = ({ of, policyOf }: Declarations): Manifest['topics'] =>
-  of('aws:sns/topic:Topic', Named).map(({ resource, name, arn }) => ({
+  of('aws:sns/topic:Topic', Topic).map(({ resource, name, arn, kmsMasterKeyId }) => ({
     name,
     arn,
+    ...(kmsMasterKeyId && { kmsKeyArn: kmsMasterKeyId }),
     ...policyOf('aws:sns/topicPolicy:TopicPolicy', 'arn', resource),
   }));
 
+const Secret = Named.extend({ kmsKeyId: z.string().optional() });
 const SecretVersion = z.object({ secretString: z.string() });
 
 /** `existing` is what a secret holds that the program only refers to. */
 export const secrets = ({ of, satellite }: Declarations, existing: string): Manifest['secrets'] =>
-  of('aws:secretsmanager/secret:Secret', Named).map(({ resource, name, arn }) => {
+  of('aws:secretsmanager/secret:Secret', Secret).map(({ resource, name, arn, kmsKeyId }) => {
     if (resource.kind === 'read') return { name, arn, value: existing };
     const version = satellite(
       'aws:secretsmanager/secretVersion:SecretVersion',
@@ -117,5 +121,10 @@ export const secrets = ({ of, satellite }: Declarations, existing: string): Mani
       'secretId',
       resource,
     );
-    return { name, arn, ...(version && { value: version.secretString }) };
+    return {
+      name,
+      arn,
+      ...(kmsKeyId && { kmsKeyArn: kmsKeyId }),
+      ...(version && { value: version.secretString }),
+    };
   });

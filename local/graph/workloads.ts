@@ -107,9 +107,9 @@ export const rules = ({ of }: Declarations): Manifest['rules'] =>
       .map((target) => ({ id: target.targetId, arn: target.arn })),
   }));
 
-const FargateService = z.object({ taskDefinition: z.string() });
 const TaskDefinition = z.object({
   taskRoleArn: z.string(),
+  executionRoleArn: z.string(),
   containerDefinitions: json(
     z.array(
       z.object({
@@ -124,19 +124,12 @@ const TaskDefinition = z.object({
 });
 
 export function container({ of }: Declarations): Manifest['container'] {
-  const { taskDefinition } = only('ECS service', of('aws:ecs/service:Service', FargateService));
-  const task = only(
-    'task definition of the service',
-    of(
-      'aws:ecs/taskDefinition:TaskDefinition',
-      TaskDefinition,
-      ({ outputs }) => outputs.arn === taskDefinition,
-    ),
-  );
+  const task = only('task definition', of('aws:ecs/taskDefinition:TaskDefinition', TaskDefinition));
   const declared = only('container', task.containerDefinitions);
   return {
     name: declared.name,
     taskRoleArn: task.taskRoleArn,
+    executionRoleArn: task.executionRoleArn,
     port: only('container port', declared.portMappings).containerPort,
     environment: Object.fromEntries(declared.environment.map(({ name, value }) => [name, value])),
     secrets: Object.fromEntries(declared.secrets.map(({ name, valueFrom }) => [name, valueFrom])),

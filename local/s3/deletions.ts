@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { AwsError } from '../aws-error.ts';
 import type { Bucket } from '../graph/manifest.ts';
+import { deletionNeed } from '../iam/s3-needs.ts';
 import { readWriteCondition } from './conditions.ts';
 import { readXml } from './documents.ts';
 import { invalidRequest } from './errors.ts';
@@ -56,14 +58,32 @@ const DeleteDocument = z.object({
   }),
 });
 
-export async function deleteObjects(store: Store, { request, response }: Exchange) {
+type Refused = {
+  Key: string;
+  VersionId?: string | undefined;
+  Code: string;
+  Message: string;
+};
+
+export async function deleteObjects(store: Store, { request, response, require }: Exchange) {
   const bucket = findBucket(store, request.bucket);
   if (request.header('content-md5') === undefined && !declaredAlgorithm(request)) {
     throw invalidRequest('Missing required header for this request: Content-MD5 OR x-amz-checksum-*');
   }
   const { Delete } = await readXml(request, DeleteDocument);
+  const allowed: typeof Delete.Object = [];
+  const refused: Refused[] = [];
+  for (const object of Delete.Object) {
+    try {
+      await require(deletionNeed(bucket.name, object.Key, object.VersionId));
+      allowed.push(object);
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      refused.push({ ...object, Code: error.code, Message: error.message });
+    }
+  }
   const deleted = store.catalogue.transaction(() =>
-    Delete.Object.map(({ Key, VersionId }) => ({
+    allowed.map(({ Key, VersionId }) => ({
       Key,
       VersionId,
       ...deleteVersion(store, bucket, Key, VersionId),
@@ -76,5 +96,8 @@ export async function deleteObjects(store: Store, { request, response }: Exchang
     DeleteMarker: deleteMarker || undefined,
     DeleteMarkerVersionId: deleteMarker ? versionId : undefined,
   }));
-  sendXml(response, 'DeleteResult', { Deleted: Delete.Quiet === 'true' ? undefined : results });
+  sendXml(response, 'DeleteResult', {
+    Deleted: Delete.Quiet === 'true' ? undefined : results,
+    Error: refused,
+  });
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { readQuery, splitTarget, uriDecode } from '../canonical-request.ts';
 import type { SignedRequest } from '../door.ts';
+import type { Need } from '../iam/need.ts';
 import { s3Error } from './errors.ts';
 
 /** A signed request as S3 reads it. */
@@ -18,6 +19,8 @@ export interface S3Request {
 export interface Exchange {
   request: S3Request;
   response: ServerResponse;
+  /** throws AccessDenied for what the sender may not do */
+  require: (...needs: Need[]) => Promise<void>;
 }
 
 const LONGEST_KEY = 1024;

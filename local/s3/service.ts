@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AwsService } from '../door.ts';
+import { AwsError } from '../aws-error.ts';
+import type { AwsService, SignedRequest } from '../door.ts';
 import type { Bucket } from '../graph/manifest.ts';
+import type { Need } from '../iam/need.ts';
+import { missingNeed } from '../iam/s3-needs.ts';
 import { getObjectAttributes } from './attributes.ts';
 import { getBucketCors, getBucketLocation, getBucketVersioning, headBucket, listBuckets } from './buckets.ts';
 import { completeMultipartUpload } from './completion.ts';
@@ -23,6 +26,8 @@ export interface S3Options {
   directory: string;
   /** us-east-1 unless given */
   region?: string;
+  /** Throws AccessDenied for what the sender may not do, where only S3 can tell what that is. */
+  require?: (signed: SignedRequest, needs: Need[]) => Promise<void>;
   onObjectCreated?: (event: ObjectCreated) => void;
   now?: () => Date;
 }
@@ -64,6 +69,7 @@ const HANDLERS: Record<Operation, (store: Store, exchange: Exchange) => Promise<
 /** Amazon S3 on disk: the declared buckets, path-style, everything streamed, every signature and checksum verified. */
 export function createS3(options: S3Options): S3 {
   const { region = 'us-east-1', now = () => new Date(), onObjectCreated = () => {} } = options;
+  const { require = async () => {} } = options;
   const buckets = new Map(options.buckets.map((bucket) => [bucket.name, bucket]));
   const store = openStore(options.directory, { buckets, region, now, created: onObjectCreated });
   return {
@@ -71,7 +77,19 @@ export function createS3(options: S3Options): S3 {
       const request = readRequest(signed);
       const operation = operationOf(request);
       if (!operation) throw s3Error('NotImplemented', {}, 'The local S3 does not have this operation.');
-      await HANDLERS[operation](store, { request, response });
+      try {
+        await HANDLERS[operation](store, {
+          request,
+          response,
+          require: (...needs) => require(signed, needs),
+        });
+      } catch (error) {
+        // who may not list the bucket is not told whether the object is there
+        if (error instanceof AwsError && error.code === 'NoSuchKey') {
+          await require(signed, [missingNeed(request.bucket, request.key)]);
+        }
+        throw error;
+      }
     },
     crossOrigin: createCrossOrigin(buckets),
     close: () => store.catalogue.close(),

@@ -138,6 +138,7 @@ test('a container gets its declared variables, its secrets and its keys, and not
   const container: Container = {
     name: 'service',
     taskRoleArn: role('backend'),
+    executionRoleArn: role('backend'),
     port: 3000,
     environment: { ENV: 'local', LOG_LEVEL: 'info' },
     secrets: {

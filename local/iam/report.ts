@@ -1,0 +1,33 @@
+import type { HolderUsage } from './usage.ts';
+
+/** Actions that only AWS itself performs in a role's name: nothing on a laptop calls them. */
+const OF_AWS_ALONE = /^(logs|xray|ecr|events):/;
+
+/** Beyond it, services are listed instead of their actions. */
+const LONGEST_LIST = 8;
+
+/** `s3:PutObject, kms:Decrypt ×2` */
+function counted(names: string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => (count > 1 ? `${name} ×${count}` : name));
+}
+
+/** A line a role of the stack: how many of its permissions were needed, and which were not. */
+export function usageLines(usage: HolderUsage[], environment: string): string[] {
+  const roles = usage.filter(
+    ({ holder }) => /^toq-media-processing-/.test(holder) && !holder.endsWith('(trust)'),
+  );
+  const nameOf = (holder: string) =>
+    holder.replace('toq-media-processing-', '').replace(new RegExp(`-${environment}$`), '');
+  return roles.map(({ holder, used, unused }) => {
+    const ours = unused.filter(({ action }) => !OF_AWS_ALONE.test(action));
+    const list = counted(ours.map(({ action }) => action));
+    const short =
+      list.length > LONGEST_LIST ? counted(ours.map(({ action }) => action.replace(/:.*/, ''))) : list;
+    const rest = unused.length - ours.length;
+    if (rest) short.push(`${rest} for AWS alone`);
+    const share = `${used.length}/${used.length + unused.length}`;
+    return `${nameOf(holder).padEnd(26)} ${share.padStart(6)}   ${short.join(', ') || '–'}`;
+  });
+}
