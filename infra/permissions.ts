@@ -9,6 +9,8 @@ export interface Account {
   /** 12 digits */
   id: string;
   region: string;
+  /** ARN of the role that runs `pulumi up` */
+  deployer?: string | undefined;
 }
 
 /** A bucket and the key that encrypts its objects. */
@@ -193,6 +195,15 @@ export const transcode = (account: Account, bucket: EncryptedBucket): Statement[
   allow(['s3:GetObject'], objects(bucket, '*/raw/video/*')),
   allow(['s3:PutObject'], objects(bucket, '*/processed/video/*/original/*')),
   key(account, 's3', bucket.keyArn, 'Decrypt', 'GenerateDataKey'),
+];
+
+/** The VPC, which writes a stream for each of its network interfaces and asks for the groups before it does. */
+export const flowLogs = (logGroupArn: Text): Statement[] => [
+  allow(
+    ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
+    [pulumi.interpolate`${logGroupArn}:*`],
+  ),
+  allow(['logs:DescribeLogGroups'], ['*']),
 ];
 
 /** Break-glass: a person repairs by hand what the system cannot. Bucket and queues, as the seeds ask. */

@@ -1,15 +1,19 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { Settings } from './config.ts';
+import type { Database } from './database.ts';
 import type { Foundation } from './foundation.ts';
 import { logGroup } from './log-group.ts';
 import { backend, type EncryptedBucket, execution, projectUploads } from './permissions.ts';
 import { trustRole, trustService } from './policies.ts';
 import { Role } from './role.ts';
-import { containerDefinitions, settingsEnvironment } from './service-container.ts';
+import { containerDefinitions, migrationDefinitions, settingsEnvironment } from './service-container.ts';
 
 export interface ServiceArgs extends Foundation {
   settings: Settings;
+  database: Database;
+  /** Of the repository that the image is in. */
+  repositoryArn: pulumi.Input<string>;
   bucket: EncryptedBucket;
   mediaBucket: pulumi.Input<string>;
   queue: { arn: pulumi.Input<string>; url: pulumi.Input<string>; deadLetterArn: pulumi.Input<string> };
@@ -18,15 +22,16 @@ export interface ServiceArgs extends Foundation {
   callbackSecretArn: pulumi.Input<string>;
 }
 
-/** The Koa API and its workers as an ECS task: its roles, its container, its log. Fargate runs it (cluster to come). */
+/** The Koa API and its workers as an ECS task: its roles, its container, its log; and the task that migrates the schema. */
 export class Service extends pulumi.ComponentResource {
   readonly taskDefinitionArn: pulumi.Output<string>;
+  readonly migrationsTaskDefinitionArn: pulumi.Output<string>;
   readonly backendRoleArn: pulumi.Output<string>;
   readonly projectUploadsRoleArn: pulumi.Output<string>;
 
   constructor(name: string, args: ServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super('toq-media:infra:Service', name, {}, opts);
-    const { names, account, settings } = args;
+    const { names, account, settings, database } = args;
 
     const backendRoleArn = `arn:aws:iam::${account.id}:role/${names.role('backend')}`;
     const projectUploadsRoleArn = `arn:aws:iam::${account.id}:role/${names.role('project-uploads')}`;
@@ -59,13 +64,6 @@ export class Service extends pulumi.ComponentResource {
       { parent: this, dependsOn: backendRole },
     );
 
-    // given by configuration, so that a wrong ARN stops the preview and not the first task
-    const credentials = aws.secretsmanager.Secret.get(
-      `${name}-database`,
-      settings.database.credentialsSecretArn,
-      undefined,
-      { parent: this },
-    );
     const logs = logGroup(name, names.serviceLogs, args, { parent: this });
     const executionRole = new Role(
       `${name}-execution-role`,
@@ -74,67 +72,85 @@ export class Service extends pulumi.ComponentResource {
         description: 'ECS starts the service',
         trust: trustService('ecs-tasks.amazonaws.com', account.id),
         permissions: execution(account, {
-          imageRepositoryArn: repositoryArn(settings.service.image, account),
+          imageRepositoryArn: args.repositoryArn,
           logGroupArn: logs.arn,
-          secretArns: [args.callbackSecretArn, credentials.arn],
+          secretArns: [args.callbackSecretArn, database.credentialsArn],
           keyArn: args.bucket.keyArn,
         }),
       },
       { parent: this },
     );
 
+    const { image, port } = settings.service;
+    const container = { image, region: account.region, logGroup: logs.name };
+    const databaseSecrets = {
+      DATABASE_USER: pulumi.interpolate`${database.credentialsArn}:username::`,
+      DATABASE_PASSWORD: pulumi.interpolate`${database.credentialsArn}:password::`,
+    };
+    const fromSettings = { ...settingsEnvironment(settings), DATABASE_HOST: database.host };
     const task = new aws.ecs.TaskDefinition(
       name,
       {
+        ...FARGATE,
         family: names.service,
-        requiresCompatibilities: ['FARGATE'],
-        networkMode: 'awsvpc',
-        runtimePlatform: { operatingSystemFamily: 'LINUX', cpuArchitecture: 'ARM64' },
         cpu: String(settings.service.cpu),
         memory: String(settings.service.memoryMiB),
         taskRoleArn: backendRole.arn,
         executionRoleArn: executionRole.arn,
         containerDefinitions: containerDefinitions({
-          name: 'service',
-          image: settings.service.image,
-          port: settings.service.port,
-          region: account.region,
-          logGroup: logs.name,
+          ...container,
+          port,
           environment: {
-            ...settingsEnvironment(settings),
+            ...fromSettings,
             MEDIA_BUCKET: args.mediaBucket,
             QUEUE_URL: args.queue.url,
             PROCESSING_STATE_MACHINE_ARN: args.processingMachineArn,
             FINALIZATION_STATE_MACHINE_ARN: args.finalizationMachineArn,
             PROJECT_UPLOADS_ROLE_ARN: projectUploadsRole.arn,
           },
-          secrets: {
-            DATABASE_USER: pulumi.interpolate`${credentials.arn}:username::`,
-            DATABASE_PASSWORD: pulumi.interpolate`${credentials.arn}:password::`,
-            CALLBACK_SECRET: args.callbackSecretArn,
-          },
+          secrets: { ...databaseSecrets, CALLBACK_SECRET: args.callbackSecretArn },
+        }),
+      },
+      { parent: this },
+    );
+    const { DATABASE_HOST, DATABASE_PORT, DATABASE_NAME } = fromSettings;
+    // no task role: it calls nothing of AWS
+    const migrations = new aws.ecs.TaskDefinition(
+      `${name}-migrations`,
+      {
+        ...FARGATE,
+        family: names.serviceMigrations,
+        cpu: '256',
+        memory: '512',
+        executionRoleArn: executionRole.arn,
+        containerDefinitions: migrationDefinitions({
+          ...container,
+          environment: { DATABASE_HOST, DATABASE_PORT, DATABASE_NAME },
+          secrets: databaseSecrets,
         }),
       },
       { parent: this },
     );
 
     this.taskDefinitionArn = task.arn;
+    this.migrationsTaskDefinitionArn = migrations.arn;
     this.backendRoleArn = backendRole.arn;
     this.projectUploadsRoleArn = projectUploadsRole.arn;
     this.registerOutputs({
       taskDefinitionArn: this.taskDefinitionArn,
+      migrationsTaskDefinitionArn: this.migrationsTaskDefinitionArn,
       backendRoleArn: this.backendRoleArn,
       projectUploadsRoleArn: this.projectUploadsRoleArn,
     });
   }
 }
 
+const FARGATE = {
+  requiresCompatibilities: ['FARGATE'],
+  networkMode: 'awsvpc',
+  runtimePlatform: { operatingSystemFamily: 'LINUX', cpuArchitecture: 'ARM64' },
+};
+
 /** `arn:…:stateMachine:name` → `arn:…:execution:name:*`. */
 const executionsOf = (machineArn: pulumi.Input<string>) =>
   pulumi.output(machineArn).apply((arn) => `${arn.replace(':stateMachine:', ':execution:')}:*`);
-
-/** ARN of the repository that an image of this account's registry is pulled from. */
-function repositoryArn(image: string, account: { id: string; region: string }) {
-  const repository = image.replace(/@.*$/, '').replace(/^[^/]*\.amazonaws\.com\//, '');
-  return `arn:aws:ecr:${account.region}:${account.id}:repository/${repository}`;
-}

@@ -107,6 +107,7 @@ export const rules = ({ of }: Declarations): Manifest['rules'] =>
       .map((target) => ({ id: target.targetId, arn: target.arn })),
   }));
 
+const FargateService = z.object({ taskDefinition: z.string() });
 const TaskDefinition = z.object({
   taskRoleArn: z.string(),
   executionRoleArn: z.string(),
@@ -124,7 +125,15 @@ const TaskDefinition = z.object({
 });
 
 export function container({ of }: Declarations): Manifest['container'] {
-  const task = only('task definition', of('aws:ecs/taskDefinition:TaskDefinition', TaskDefinition));
+  const { taskDefinition } = only('ECS service', of('aws:ecs/service:Service', FargateService));
+  const task = only(
+    'task definition of the service',
+    of(
+      'aws:ecs/taskDefinition:TaskDefinition',
+      TaskDefinition,
+      ({ outputs }) => outputs.arn === taskDefinition,
+    ),
+  );
   const declared = only('container', task.containerDefinitions);
   return {
     name: declared.name,
