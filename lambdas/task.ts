@@ -77,6 +77,23 @@ export const loggable = (error: unknown) =>
       }
     : { name: 'unknown', message: String(error) };
 
+/** Characters of an error's message that a state machine is told. */
+const MESSAGE_LENGTH = 500;
+
+/**
+ * The error without its stack, which the log has: the runtime would send it along, and a state of 256 KiB has to hold
+ * the errors of every asset of a batch.
+ */
+function brief(error: unknown) {
+  if (!(error instanceof Error)) return error;
+  const { name, message } = error;
+  // defined, not assigned: an AbortSignal's error has a message that cannot be
+  return Object.defineProperties(error, {
+    message: { value: message.slice(0, MESSAGE_LENGTH) },
+    stack: { value: name },
+  });
+}
+
 /**
  * A Lambda handler for a task of the state machines. Input and output are parsed by the contract; input that does not
  * fit is a permanent VALIDATION_ERROR. `create` runs at the first invocation, so that importing the file needs no
@@ -112,7 +129,7 @@ export function task<T extends Task, I extends z.ZodType, O extends z.ZodType>(
       const level = permanent ? 'warn' : 'error';
       const fields = { error: loggable(error), permanent };
       logEnd(log, { step: name, outcome, since, level }, fields, `lambda.${name}.failed`);
-      throw error;
+      throw brief(error);
     }
   };
 }

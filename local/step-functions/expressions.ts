@@ -1,6 +1,6 @@
 /**
  * The part of the Amazon States Language's JSONPath expressions that our machines use: reference paths, payload
- * templates and two intrinsic functions. What does not compile is refused when a machine is loaded.
+ * templates and three intrinsic functions. What does not compile is refused when a machine is loaded.
  */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
@@ -104,6 +104,7 @@ const INTRINSICS: Record<string, Intrinsic> = {
     });
   },
   'States.JsonToString': (value) => JSON.stringify(value),
+  'States.Array': (...values) => values,
 };
 
 /** Arguments at the top level of a call: apostrophes and parentheses may hold commas. */

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import language from 'amazon-states-language-service';
 import aslValidator from 'asl-validator';
 import test from 'ava';
 import { environments } from '../../lambdas/config.ts';
@@ -55,9 +56,24 @@ const ourErrors = new Set(
   }),
 );
 
+/** What the AWS Toolkit's language service says of a definition: its schema, and every state reached and existing. */
+async function diagnosis(text: string) {
+  const service = language.getLanguageService({});
+  const document = language.TextDocument.create('file:///machine.asl.json', 'asl', 1, text);
+  const found = await service.doValidation(document, service.parseJSONDocument(document));
+  return found.map(({ message }) => message);
+}
+
 for (const machine of MACHINES) {
-  test(`${machine}: is valid Amazon States Language`, (t) => {
+  test(`${machine}: is valid Amazon States Language`, async (t) => {
     t.deepEqual(aslValidator(filled(machine)).errors, []);
+    const text = JSON.stringify(filled(machine));
+    t.deepEqual(await diagnosis(text), []);
+    // both can say no
+    const [next] = /"Next":"[A-Z]\w+"/.exec(text) ?? [];
+    const broken = text.replace(String(next), '"Next":"Nowhere"');
+    t.true((await diagnosis(broken)).join().includes('must be the name of an existing state'));
+    t.not(aslValidator(JSON.parse(broken)).errors.length, 0);
   });
 
   test(`${machine}: every Task has a timeout, a backed-off and jittered Retry, and a Catch for everything`, (t) => {
@@ -139,33 +155,4 @@ test('a queue message carries its ids as string attributes, the older name of th
     JobId: '21',
     RetryCount: '0',
   });
-});
-
-test('the largest batch stays far under the 256 KB of a state', (t) => {
-  const long = 'x'.repeat(96 - 4);
-  const assets = Array.from({ length: 60 }, (_, i) => ({
-    key: `2147483647/raw/photo/horizontal/${'r'.repeat(45)}${String(i).padStart(3, '0')}-${long}.jpg`,
-    type: 'PHOTO_HORIZONTAL' as const,
-    bytes: 268_435_456,
-    checksumSha256: 'f'.repeat(64),
-  }));
-  const variants = assets.map(({ key }) => ({
-    rawKey: key,
-    variants: Object.fromEntries(
-      ['thumbnail', 'small', 'medium', 'large'].map((size) => [
-        size,
-        key.replace('/raw/', '/processed/').replace('horizontal/', `horizontal/${size}/`),
-      ]),
-    ),
-    width: 10_000,
-    height: 10_000,
-  }));
-  const state = {
-    ...samples.machineInput,
-    assets,
-    validation: { images: assets, videos: [], errors: [] },
-    results: [variants, []],
-    consolidation: { body: variants },
-  };
-  t.true(JSON.stringify(state).length < 200_000, String(JSON.stringify(state).length));
 });
