@@ -1,5 +1,7 @@
 import { at, type Declared, type Estate, list, type Rule, unless } from './rule.ts';
 
+/** awsx's component: its subnets, routes and gateways are made while deploying. */
+const VPC = 'awsx:ec2:Vpc';
 const BALANCER = 'lb/loadBalancer:LoadBalancer';
 const LISTENER = 'lb/listener:Listener';
 const GROUP = 'ec2/securityGroup:SecurityGroup';
@@ -27,19 +29,22 @@ export const networkRules: Rule[] = [
   {
     id: 'VPC7',
     meaning: 'a VPC keeps flow logs',
-    of: ['ec2/vpc:Vpc'],
+    of: [VPC],
     faults: (vpc, estate) =>
       unless(
         estate
-          .about('ec2/flowLog:FlowLog', 'vpcId', vpc)
-          .some(({ inputs }) => ['ALL', 'REJECT'].includes(String(inputs.trafficType))),
+          .of('ec2/flowLog:FlowLog')
+          .some(
+            ({ inputs }) =>
+              inputs.vpcId === vpc.outputs.vpcId && ['ALL', 'REJECT'].includes(String(inputs.trafficType)),
+          ),
         'no flow logs',
       ),
   },
   {
     id: 'VPC3',
     meaning: 'security groups decide, not network ACLs',
-    of: ['ec2/vpc:Vpc'],
+    of: [VPC],
     faults: (_vpc, estate) =>
       unless(
         !estate.of('ec2/networkAcl:NetworkAcl').length &&
@@ -50,20 +55,32 @@ export const networkRules: Rule[] = [
   {
     id: 'EC2.2',
     meaning: "a VPC's default security group lets nothing through",
-    of: ['ec2/vpc:Vpc'],
+    of: [VPC],
     faults: (vpc, estate) =>
       unless(
         estate
-          .about('ec2/defaultSecurityGroup:DefaultSecurityGroup', 'vpcId', vpc)
-          .some(({ inputs }) => !list(inputs.ingress).length && !list(inputs.egress).length),
+          .of('ec2/defaultSecurityGroup:DefaultSecurityGroup')
+          .some(
+            ({ inputs }) =>
+              inputs.vpcId === vpc.outputs.vpcId &&
+              !list(inputs.ingress).length &&
+              !list(inputs.egress).length,
+          ),
         'the default security group is open',
       ),
   },
   {
-    id: 'EC2.15',
-    meaning: 'no subnet hands out public addresses by itself',
-    of: ['ec2/subnet:Subnet'],
-    faults: ({ inputs }) => unless(inputs.mapPublicIpOnLaunch !== true, 'hands out public addresses'),
+    id: 'TOQ-PRIVATE-SUBNETS',
+    meaning: 'tasks, load balancers and VPC links are in private subnets, several of them',
+    of: ['ecs/service:Service', BALANCER, 'apigatewayv2/vpcLink:VpcLink'],
+    faults: ({ inputs }, estate) => {
+      const subnets = list(at(inputs, 'networkConfiguration.subnets') ?? inputs.subnets ?? inputs.subnetIds);
+      const own = estate.of(VPC).flatMap(({ outputs }) => list(outputs.privateSubnetIds));
+      return unless(
+        subnets.length > 1 && subnets.every((subnet) => own.includes(subnet)),
+        'in a public subnet, or in one only',
+      );
+    },
   },
   {
     id: 'EC23',

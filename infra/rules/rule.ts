@@ -22,7 +22,7 @@ export interface Rule {
   /** cdk-nag's (AwsSolutions, NIST packs) or Security Hub's id, or a name of our own */
   id: string;
   meaning: string;
-  /** types without `aws:`; each of them must be declared, or the rule would hold of nothing */
+  /** types, AWS's own without `aws:`; each of them must be declared, or the rule would hold of nothing */
   of: string[];
   /** what is wrong with one resource, a sentence each; empty where all is well */
   faults(resource: Declared, estate: Estate): string[];
@@ -40,7 +40,8 @@ export interface Estate {
 }
 
 export function estateOf(all: Declared[]): Estate {
-  const of = (type: string) => all.filter((resource) => resource.type === `aws:${type}`);
+  const of = (type: string) =>
+    all.filter((resource) => resource.type === (type.startsWith('awsx:') ? type : `aws:${type}`));
   return {
     all,
     of,

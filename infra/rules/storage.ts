@@ -4,7 +4,7 @@ const BUCKET = 's3/bucket:Bucket';
 const BLOCKS = ['blockPublicAcls', 'blockPublicPolicy', 'ignorePublicAcls', 'restrictPublicBuckets'];
 const HEADER = 's3:x-amz-server-side-encryption';
 /** What cannot be made again when it is gone. */
-const STATEFUL = [BUCKET, 'kms/key:Key'];
+const STATEFUL = [BUCKET, 'kms/key:Key', 'ecr/repository:Repository'];
 
 const encryptionOf = (rules: unknown) => at(rules, 'applyServerSideEncryptionByDefault');
 

@@ -4,7 +4,7 @@ import type { Declared } from '../../infra/rules/rule.ts';
 export type Spoil = (resources: Declared[]) => Declared[];
 
 const typed = (type: string) => (resource: Declared) =>
-  resource.type === `aws:${type}` && resource.kind !== 'read';
+  [type, `aws:${type}`].includes(resource.type) && resource.kind !== 'read';
 
 /** A stack without any resource of a type. */
 export const without =
