@@ -1,0 +1,115 @@
+import test from 'ava';
+import { z } from 'zod';
+import { definition, MACHINES, type Machine, placeholders } from '../../statemachines/definitions.ts';
+
+const Errors = z.array(z.string()).min(1);
+const Retrier = z.object({
+  ErrorEquals: Errors,
+  IntervalSeconds: z.int().optional(),
+  MaxAttempts: z.int().optional(),
+  MaxDelaySeconds: z.int().optional(),
+});
+const State = z.object({
+  Type: z.string(),
+  Resource: z.string().optional(),
+  MaxConcurrency: z.int().optional(),
+  Retry: z.array(Retrier).default([]),
+  Catch: z.array(z.object({ ErrorEquals: Errors, ResultPath: z.string().nullish() })).default([]),
+  get Branches() {
+    return z.array(Scope).default([]);
+  },
+  get ItemProcessor() {
+    return Scope.optional();
+  },
+});
+const Scope = z.object({
+  get States() {
+    return z.record(z.string(), State);
+  },
+});
+type Scope = z.output<typeof Scope>;
+type State = z.output<typeof State>;
+
+const machine = (name: Machine) =>
+  Scope.parse(JSON.parse(definition(name, Object.fromEntries(placeholders(name).map((key) => [key, key])))));
+
+function* states(scope: Scope): Generator<[string, State]> {
+  for (const [name, state] of Object.entries(scope.States)) {
+    yield [name, state];
+    for (const branch of state.Branches) yield* states(branch);
+    if (state.ItemProcessor) yield* states(state.ItemProcessor);
+  }
+}
+const ofType = (name: Machine, type: string) =>
+  [...states(machine(name))].filter(([, state]) => state.Type === type);
+
+const INPUT = ['VALIDATION_ERROR'];
+const CALLBACK = ['CALLBACK_REFUSED', 'VALIDATION_ERROR'];
+const PICTURE = ['VALIDATION_ERROR', 'UNSUPPORTED_CONTENT', 'IMAGE_TOO_LARGE'];
+/** Errors that the same input brings again, by the state whose function throws them. */
+const PERMANENT: Record<string, string[]> = {
+  ReportStarted: CALLBACK,
+  ValidateRawAssets: INPUT,
+  GenerateVariants: [...PICTURE, 'RAW_ARCHIVED', 'THUMBNAIL_PROCESSING_FAILED'],
+  GeneratePosterSizes: [...PICTURE, 'VIDEO_THUMBNAIL_FAILED'],
+  ConsolidateResults: INPUT,
+  CreateZipBundle: ['VALIDATION_ERROR', 'RAW_ARCHIVED'],
+  FinalizeAndCallback: CALLBACK,
+  ValidationFailed: CALLBACK,
+  ReportFailure: CALLBACK,
+};
+
+/** A transcode costs money: of its errors only those that are MediaConvert's own are tried again. */
+const WEATHER_OF_TRANSCODE = [
+  'MediaConvert.TooManyRequestsException',
+  'MediaConvert.InternalServerErrorException',
+  'MediaConvert.GatewayTimeoutException',
+  'MediaConvert.ServiceUnavailableException',
+];
+
+for (const name of MACHINES) {
+  test(`${name}: what a function refuses is not asked again`, (t) => {
+    const invoking = ofType(name, 'Task').filter(([, { Resource }]) => Resource?.endsWith('lambda:invoke'));
+    t.true(invoking.length > 1);
+    for (const [state, { Retry }] of invoking) {
+      const refused = Retry.filter(({ MaxAttempts }) => MaxAttempts === 0);
+      t.deepEqual(
+        refused.flatMap(({ ErrorEquals }) => ErrorEquals),
+        PERMANENT[state],
+        state,
+      );
+      t.is(Retry[0]?.MaxAttempts, 0, `${state}: the first Retry that fits is the one that counts`);
+    }
+  });
+
+  test(`${name}: weather is waited for, each time a little longer but never for minutes`, (t) => {
+    for (const [state, { Retry }] of ofType(name, 'Task')) {
+      const weather = Retry.filter(({ MaxAttempts }) => MaxAttempts !== 0);
+      t.true(weather.length > 0, state);
+      t.deepEqual(weather.at(-1)?.ErrorEquals, state === 'Transcode' ? WEATHER_OF_TRANSCODE : ['States.ALL']);
+      for (const { IntervalSeconds = 0, MaxAttempts = 0, MaxDelaySeconds = 0 } of weather) {
+        t.true(MaxAttempts >= 2, state);
+        t.true(IntervalSeconds >= 1, state);
+        t.true(MaxDelaySeconds > IntervalSeconds && MaxDelaySeconds <= 120, state);
+      }
+    }
+  });
+
+  test(`${name}: a caught error never replaces what the machine knew`, (t) => {
+    for (const type of ['Task', 'Map', 'Parallel']) {
+      for (const [state, { Catch }] of ofType(name, type)) {
+        for (const { ResultPath } of Catch)
+          t.true(ResultPath === null || /^\$\.\w+/.test(ResultPath ?? ''), state);
+      }
+    }
+  });
+}
+
+test('a large batch opens no more than forty branches at once', (t) => {
+  const maps = MACHINES.flatMap((name) => ofType(name, 'Map'));
+  t.true(maps.length > 1);
+  for (const [state, { MaxConcurrency = 0 }] of maps) {
+    // 0 is Step Functions' word for no limit
+    t.true(MaxConcurrency > 0 && MaxConcurrency <= 40, state);
+  }
+});
