@@ -5,15 +5,17 @@
 import * as aws from '@pulumi/aws';
 import type { Environment } from '../lambdas/config.ts';
 import { Admin } from './admin.ts';
+import { Alarms } from './alarms.ts';
 import { Alerts } from './alerts.ts';
 import { CallbackSecret } from './callback-secret.ts';
 import { loadSettings } from './config.ts';
+import { Dashboard } from './dashboard.ts';
 import { Encryption } from './encryption.ts';
 import { Entrance } from './entrance.ts';
 import { Hosting } from './hosting.ts';
 import { Intake } from './intake.ts';
 import type { Late } from './media-function.ts';
-import { namesOf, type RolePart } from './names.ts';
+import { functionsOf, namesOf, type RolePart } from './names.ts';
 import { Queues } from './queues.ts';
 import { StateMachines } from './state-machines.ts';
 import { Storage } from './storage.ts';
@@ -114,7 +116,7 @@ export default async function stack() {
     opts,
   );
 
-  const { service, registry, fargate } = new Hosting(
+  const { service, registry, fargate, database } = new Hosting(
     'hosting',
     {
       ...foundation,
@@ -129,6 +131,21 @@ export default async function stack() {
     },
     opts,
   );
+  const watched = {
+    processingMachineArn: machines.processingArn,
+    finalizationMachineArn: machines.finalizationArn,
+    queue: names.queue,
+    deadLetterQueue: names.deadLetterQueue,
+    functions: functionsOf(names),
+    transcodeQueueArn: transcoding.queueArn,
+    apiId: api.id,
+    loadBalancer: entrance.loadBalancer,
+    cluster: fargate.clusterName,
+    service: fargate.serviceName,
+    database: database.instanceName,
+  };
+  new Alarms('alarms', { ...foundation, topicArn: alerts.topicArn, watched }, opts);
+  new Dashboard('dashboard', { ...foundation, watched }, opts);
   const admin = new Admin(
     'admin',
     { ...foundation, bucket, queueArns: [queues.arn, queues.deadLetterArn] },

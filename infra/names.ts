@@ -58,3 +58,13 @@ export const namesOf = (environment: string) => ({
   apiLogs: `/aws/apigateway/toq-media-api-${environment}`,
 });
 export type Names = ReturnType<typeof namesOf>;
+
+/** Physical name of every function. */
+export const functionsOf = (names: Names): Record<Task, string> => ({
+  start: names.function('start'),
+  validate: names.function('validate'),
+  thumbnails: names.function('thumbnails'),
+  consolidate: names.function('consolidate'),
+  zip: names.function('zip'),
+  'callback-dispatch': names.function('callback-dispatch'),
+});
