@@ -1,4 +1,5 @@
 import test from 'ava';
+import { z } from 'zod';
 import type { Graph } from '../../local/graph/graph.ts';
 import { graphOf, inputsOf, ofType } from '../support/graphs.ts';
 import { Statement } from '../support/policies.ts';
@@ -227,6 +228,61 @@ test('the task has the size that the configuration says', (t) => {
 test('every resource says to whom it belongs', (t) => {
   const { tags } = JSON.parse(String(inputsOfProvider().defaultTags));
   t.deepEqual(tags, { Project: 'toq-media', Environment: STACK, ManagedBy: 'pulumi' });
+});
+
+const Output = z.object({
+  VideoDescription: z.object({
+    CodecSettings: z.object({ H264Settings: z.record(z.string(), z.unknown()).optional() }),
+  }),
+  AudioDescriptions: z
+    .array(
+      z.object({
+        AudioSourceName: z.string(),
+        CodecSettings: z.object({ AacSettings: z.record(z.string(), z.unknown()) }),
+      }),
+    )
+    .optional(),
+});
+const JobTemplate = z.object({
+  TimecodeConfig: z.object({ Source: z.literal('ZEROBASED') }),
+  Inputs: z.tuple([
+    z.object({
+      TimecodeSource: z.literal('ZEROBASED'),
+      AudioSelectors: z.record(z.string(), z.object({ DefaultSelection: z.literal('DEFAULT') })),
+    }),
+  ]),
+  OutputGroups: z.tuple([
+    z.object({
+      OutputGroupSettings: z.object({ Type: z.literal('FILE_GROUP_SETTINGS') }),
+      Outputs: z.array(Output).length(3),
+    }),
+  ]),
+});
+
+test('each job template has what MediaConvert asks of its codecs', (t) => {
+  const { Resources } = JSON.parse(
+    String(inputsOf(graph, 'cloudformation/stack:Stack', 'transcoding').templateBody),
+  );
+  for (const orientation of ['Horizontal', 'Vertical']) {
+    const { Inputs, OutputGroups } = JobTemplate.parse(Resources[orientation].Properties.SettingsJson);
+    const renditions = OutputGroups[0].Outputs.filter(({ AudioDescriptions }) => AudioDescriptions);
+    t.is(renditions.length, 2);
+    for (const { VideoDescription, AudioDescriptions = [] } of renditions) {
+      // QVBR has a quality from 1 to 10, and frame rate and pixels are given or taken from the source
+      t.like(VideoDescription.CodecSettings.H264Settings, {
+        QvbrSettings: { QvbrQualityLevel: 8 },
+        QualityTuningLevel: 'SINGLE_PASS_HQ',
+        SceneChangeDetect: 'TRANSITION_DETECTION',
+        FramerateControl: 'INITIALIZE_FROM_SOURCE',
+        ParControl: 'INITIALIZE_FROM_SOURCE',
+      });
+      t.is(AudioDescriptions.length, 1);
+      for (const { AudioSourceName, CodecSettings } of AudioDescriptions) {
+        t.true(AudioSourceName in Inputs[0].AudioSelectors, 'a selector of the input');
+        t.like(CodecSettings.AacSettings, { CodingMode: 'CODING_MODE_2_0', SampleRate: 48_000 });
+      }
+    }
+  }
 });
 
 function inputsOfProvider() {
