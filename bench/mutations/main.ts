@@ -42,7 +42,11 @@ const candidates = mutantsOf(ROOT).filter(({ file }) => file.includes(values.onl
 const chosen = values.all
   ? candidates
   : shuffled(candidates, values.seed).slice(0, Number.parseInt(values.sample, 10));
-const deadline = Date.now() + Number.parseFloat(values.minutes) * 60_000;
+let deadline = Date.now() + Number.parseFloat(values.minutes) * 60_000;
+// what runs is finished, and the copies are removed
+process.once('SIGINT', () => {
+  deadline = 0;
+});
 const checkTypes = typeChecker(ROOT);
 
 interface Verdict {
@@ -75,6 +79,9 @@ async function work(place: Sandbox, queue: Mutant[], verdicts: Verdict[]) {
 const places = Array.from({ length: Number.parseInt(values.workers, 10) }, () => sandbox(ROOT));
 const verdicts: Verdict[] = [];
 try {
+  const entry = readFileSync(path.join(ROOT, 'infra/index.ts'), 'utf8');
+  const wrong = checkTypes('infra/index.ts', entry);
+  if (wrong) throw new Error(`Without any mutant the program does not compile already: ${wrong}`);
   const sound = await places[0]?.killer(undefined, CHECKS);
   if (sound) throw new Error(`Without any mutant the ${sound.check} fail already:\n${sound.said}`);
   console.log(`${chosen.length} of ${candidates.length} removals, seed ${values.seed}`);
