@@ -50,6 +50,7 @@ export function manifestOf(graph: Graph, existingSecret: string): Manifest {
 const ELSEWHERE = [
   /:iam::\d+:root$/,
   /:iam::\d+:role\/(?!toq-media-)/,
+  /:secretsmanager:[^:]*:\d+:secret:rds!db-/,
   /:acm:[^:]*:\d+:certificate\//,
   /:elasticloadbalancing:[^:]*:\d+:loadbalancer\/\*$/,
   /:mediaconvert:[^:]*:\d+:jobs\//,

@@ -54,6 +54,48 @@ const REFUSED: [string, ConfigOverrides, string, string][] = [
     'must be an origin such as https://app.example.com',
   ],
   [
+    'a database of its own beside another',
+    {
+      database: {
+        credentialsSecretArn: null,
+        cidrBlock: null,
+        instance: {
+          class: 'db.t4g.medium',
+          storageGiB: 20,
+          maxStorageGiB: 100,
+          multiZone: false,
+          backupDays: 7,
+        },
+      },
+    },
+    'toq-media:database.host',
+    'must be left out where the stack has an instance of its own',
+  ],
+  [
+    'fewer tasks at most than at least',
+    { service: { tasks: { min: 5 } } },
+    'toq-media:service.tasks.max',
+    'must not be less than min',
+  ],
+  [
+    'a network of public addresses',
+    { network: { cidrBlock: '52.0.0.0/16' } },
+    'toq-media:network.cidrBlock',
+    'must be a block of private addresses such as 10.40.0.0/16',
+  ],
+  [
+    'a network too small for its subnets',
+    { network: { cidrBlock: '10.40.0.0/20' } },
+    'toq-media:network.cidrBlock',
+    'must have 16 bits for addresses, such as 10.40.0.0/16',
+  ],
+  [
+    'an endpoint of a service that nothing here talks to',
+    { network: { interfaceEndpoints: ['ec2'] } },
+    'toq-media:network.interfaceEndpoints[0]',
+    'must be one of ecr.api, ecr.dkr, logs, secretsmanager, sqs, states, sts',
+  ],
+  [
     'an upload URL that outlives its quarter of an hour',
     { service: { uploads: { urlTtlSeconds: 901 } } },
     'toq-media:service.uploads.urlTtlSeconds',
