@@ -50,10 +50,7 @@ export const anyFunction = (logGroupArn: Text): Statement[] => [
 
 /** Reads the queue on the event source mapping's behalf and starts executions. */
 export const start = (account: Account, queueArn: Text, keyArn: Text, machineArn: Text): Statement[] => [
-  allow(
-    ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
-    [queueArn],
-  ),
+  allow(['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'], [queueArn]),
   key(account, 'sqs', keyArn, 'Decrypt'),
   allow(['states:StartExecution'], [machineArn]),
 ];

@@ -28,6 +28,8 @@ export interface CloudOptions {
   activity: Activity;
   gate: Gate;
   watchdog: Watchdog;
+  /** whether the wire counts as TLS; it does, unless a test says otherwise */
+  secureTransport?: () => boolean;
 }
 
 /** What AWS would refuse to create or to start: a role that does not trust its service, a secret that ECS may not read. */
@@ -43,7 +45,8 @@ async function admitServices({ functions, stateMachines, container }: Manifest, 
 }
 
 /** Runs what the program declares, the container excepted, behind one signed HTTP endpoint. */
-export async function startCloud({ manifest, directory, ports, activity, gate, watchdog }: CloudOptions) {
+export async function startCloud(options: CloudOptions) {
+  const { manifest, directory, ports, activity, gate, watchdog, secureTransport } = options;
   const { region, accountId } = manifest;
   const below = (name: string) => path.join(directory, name);
   const endpoint = `http://127.0.0.1:${ports.door}`;
@@ -54,6 +57,7 @@ export async function startCloud({ manifest, directory, ports, activity, gate, w
 
   const authority = createAuthority({
     declared: manifest,
+    ...(secureTransport && { secureTransport }),
     onDenied: (sentence) => activity.log('iam', sentence),
   });
   await admitServices(manifest, authority);

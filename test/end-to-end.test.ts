@@ -20,6 +20,7 @@ import {
   settled,
 } from '../local/client.ts';
 import { saveGallery } from '../local/gallery.ts';
+import { reasonOf } from '../local/iam/unexercised.ts';
 import { brokenPhoto, clip, type Orientation, photoJpeg, photoPng, picture } from '../local/samples.ts';
 import { startStack } from '../local/stack.ts';
 
@@ -478,4 +479,16 @@ test('bad input is refused with a problem that names the field, and nothing is s
   const anonymous = createClient({ apiUrl: stack.apiUrl, token: 'eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.' });
   t.is((await anonymous.request('POST', '/uploads', send(good))).status, 401);
   t.is(await count(), before);
+});
+
+// after the last test: what all of them together have needed
+test.after('nothing was refused, and each permission of a role was needed or has a reason not to be', (t) => {
+  const { usage, denied } = stack.permissions();
+  t.deepEqual(denied, []);
+  const roles = new Set(stack.manifest.roles.map(({ name }) => name));
+  const unexplained = usage
+    .filter(({ holder }) => roles.has(holder))
+    .flatMap(({ unused }) => unused.filter((permission) => !reasonOf(permission)))
+    .map(({ holder, action, resource: on }) => `${holder}: ${action} on ${on}`);
+  t.deepEqual(unexplained, []);
 });

@@ -1,6 +1,6 @@
 import type { HolderUsage } from './usage.ts';
 
-/** Actions that only AWS itself performs in a role's name: nothing on a laptop calls them. */
+/** Actions that only AWS itself performs in a role's name: nothing on one machine calls them. */
 const OF_AWS_ALONE = /^(logs|xray|ecr|events):/;
 
 /** Beyond it, services are listed instead of their actions. */
