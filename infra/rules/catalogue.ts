@@ -1,4 +1,5 @@
 import { computeRules } from './compute.ts';
+import { databaseRules } from './database.ts';
 import { identityRules } from './identity.ts';
 import { messagingRules } from './messaging.ts';
 import { networkRules } from './network.ts';
@@ -11,6 +12,7 @@ import { type Suppression, suppressions } from './suppressions.ts';
 export const rules: Rule[] = [
   ...storageRules,
   ...messagingRules,
+  ...databaseRules,
   ...computeRules,
   ...networkRules,
   ...identityRules,

@@ -123,6 +123,17 @@ export const suppressions: Suppression[] = [
     reason: 'Break-glass: a person repairs what the system cannot, with a second factor.',
   },
   {
+    rule: 'RDS6',
+    resource: 'rds/instance:Instance::hosting-database',
+    reason:
+      'Knex’s pool opens connections with one user and password, which ECS reads from the secret; a token lives for 15 minutes.',
+  },
+  {
+    rule: 'RDS11',
+    resource: 'rds/instance:Instance::hosting-database',
+    reason: 'Only the service’s security group reaches it: another port would hide nothing.',
+  },
+  {
     rule: 'TOQ-SERVICE-GRANTS',
     resource: 'sns/topicPolicy:TopicPolicy::alerts',
     fault: 'Events: *',

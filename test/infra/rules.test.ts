@@ -4,15 +4,32 @@ import { excuses, findings, rules, subjects, unexcused } from '../../infra/rules
 import { estateOf } from '../../infra/rules/rule.ts';
 import { suppressions } from '../../infra/rules/suppressions.ts';
 import type { Graph } from '../../local/graph/graph.ts';
-import { graphOf } from '../support/graphs.ts';
+import { harvestStack } from '../../local/graph/program.ts';
+import { CALLBACK_SECRET, graphOf } from '../support/graphs.ts';
 import { added, changed, opted, rewritten, type Spoil, without } from '../support/spoilt.ts';
 
 const REAL = ['staging', 'production'] as const;
 const graphs = new Map<string, Graph>();
 const resourcesOf = (stack: string) => graphs.get(stack)?.resources ?? [];
 
+/** An environment without a database: the stack provides one. */
+const WITH_DATABASE = 'production with a database of its own';
+const ALL = [...REAL, WITH_DATABASE];
+
 test.before(async () => {
   for (const stack of REAL) graphs.set(stack, await graphOf(stack));
+  const instance = {
+    class: 'db.t4g.medium',
+    storageGiB: 50,
+    maxStorageGiB: 200,
+    multiZone: true,
+    backupDays: 14,
+  };
+  const database = { host: null, credentialsSecretArn: null, cidrBlock: null, instance };
+  graphs.set(
+    WITH_DATABASE,
+    await harvestStack('production', { callbackSecret: CALLBACK_SECRET, config: { database } }),
+  );
 });
 
 const BUCKET = 's3/bucket:Bucket';
@@ -22,6 +39,7 @@ const TASK = 'ecs/taskDefinition:TaskDefinition';
 const REPOSITORY = 'ecr/repository:Repository';
 const BALANCER = 'lb/loadBalancer:LoadBalancer';
 const ALARM = 'cloudwatch/metricAlarm:MetricAlarm';
+const DATABASE = 'rds/instance:Instance';
 const POLICY = 'iam/rolePolicy:RolePolicy';
 const ENCRYPTION = 's3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration';
 const anybody = JSON.stringify({ Statement: [{ Effect: 'Allow', Principal: '*', Action: 'ecr:*' }] });
@@ -65,6 +83,16 @@ const SPOILT: Record<string, Spoil> = {
   }),
   SNS2: changed('sns/topic:Topic', { kmsMasterKeyId: undefined }),
   SNS3: without('sns/topicPolicy:TopicPolicy'),
+  RDS2: changed(DATABASE, { kmsKeyId: undefined }),
+  RDS3: changed(DATABASE, { multiAz: false }),
+  RDS6: added(DATABASE, DATABASE, ({ inputs }) => inputs),
+  RDS10: changed(DATABASE, { skipFinalSnapshot: true }),
+  RDS11: added(DATABASE, DATABASE, ({ inputs }) => inputs),
+  RDS13: changed(DATABASE, { backupRetentionPeriod: 1 }),
+  'RDS.2': changed(DATABASE, { publiclyAccessible: true }),
+  'RDS.9': changed(DATABASE, { enabledCloudwatchLogsExports: [] }),
+  'RDS.13': changed(DATABASE, { autoMinorVersionUpgrade: undefined }),
+  'TOQ-RDS-PASSWORD': changed(DATABASE, { password: 'known to somebody' }),
   L1: changed(FUNCTION, { runtime: 'nodejs22.x' }),
   LambdaTracing: changed(FUNCTION, { tracingConfig: { mode: 'PassThrough' } }),
   LambdaConcurrency: changed(FUNCTION, { reservedConcurrentExecutions: undefined }),
@@ -141,7 +169,7 @@ const SPOILT: Record<string, Spoil> = {
 
 for (const rule of rules) {
   test(`${rule.id}: ${rule.meaning}`, (t) => {
-    for (const stack of REAL) {
+    for (const stack of rule.of.includes(DATABASE) ? [WITH_DATABASE] : ALL) {
       const resources = resourcesOf(stack);
       const estate = estateOf(resources);
       for (const type of rule.of) {
@@ -163,7 +191,7 @@ test('every rule has an id of its own, and a mistake that it finds', (t) => {
 });
 
 test('every suppression excuses something in a real stack, and says why', (t) => {
-  const found = REAL.flatMap((stack) => rules.flatMap((rule) => findings(rule, resourcesOf(stack))));
+  const found = ALL.flatMap((stack) => rules.flatMap((rule) => findings(rule, resourcesOf(stack))));
   for (const suppression of suppressions) {
     const said = `${suppression.rule} ${suppression.resource} ${suppression.fault ?? ''}`;
     t.true(

@@ -1,0 +1,85 @@
+import { isOwnKey, list, type Rule, unless } from './rule.ts';
+
+const INSTANCE = 'rds/instance:Instance';
+
+/** Rules for the database of an environment that has none and lets the stack provide it. */
+export const databaseRules: Rule[] = [
+  {
+    id: 'RDS2',
+    meaning: "a database is encrypted with the stack's key",
+    of: [INSTANCE],
+    faults: ({ inputs }, estate) =>
+      unless(
+        inputs.storageEncrypted === true && isOwnKey(inputs.kmsKeyId, estate),
+        "not encrypted with the stack's key",
+      ),
+  },
+  {
+    id: 'RDS3',
+    meaning: 'a database stands by in a second zone',
+    of: [INSTANCE],
+    faults: ({ inputs }) => unless(inputs.multiAz === true, 'in one zone'),
+  },
+  {
+    id: 'RDS6',
+    meaning: 'a database takes IAM tokens in place of passwords',
+    of: [INSTANCE],
+    faults: ({ inputs }) => unless(inputs.iamDatabaseAuthenticationEnabled === true, 'takes passwords'),
+  },
+  {
+    id: 'RDS10',
+    meaning: 'a database cannot be deleted by mistake, and leaves a last snapshot',
+    of: [INSTANCE],
+    faults: ({ inputs, options }) =>
+      unless(
+        inputs.deletionProtection === true && inputs.skipFinalSnapshot === false && options.protect,
+        'can be deleted',
+      ),
+  },
+  {
+    id: 'RDS11',
+    meaning: 'a database does not listen on the default port',
+    of: [INSTANCE],
+    faults: ({ inputs }) => unless(inputs.port !== undefined && inputs.port !== 3306, 'on the default port'),
+  },
+  {
+    id: 'RDS13',
+    meaning: 'a database is backed up for a week at least, and its backups outlive it',
+    of: [INSTANCE],
+    faults: ({ inputs }) => [
+      ...unless(Number(inputs.backupRetentionPeriod) >= 7, 'no backups worth the name'),
+      ...unless(inputs.deleteAutomatedBackups === false, 'takes its backups along'),
+    ],
+  },
+  {
+    id: 'RDS.2',
+    meaning: 'a database has no public address',
+    of: [INSTANCE],
+    faults: ({ inputs }) => unless(inputs.publiclyAccessible === false, 'has a public address'),
+  },
+  {
+    id: 'RDS.9',
+    meaning: 'a database hands its logs to CloudWatch',
+    of: [INSTANCE],
+    faults: ({ inputs }) =>
+      unless(list(inputs.enabledCloudwatchLogsExports).includes('error'), 'keeps its logs to itself'),
+  },
+  {
+    id: 'RDS.13',
+    meaning: 'a database takes minor versions by itself',
+    of: [INSTANCE],
+    faults: ({ inputs }) => unless(inputs.autoMinorVersionUpgrade === true, 'stays behind'),
+  },
+  {
+    id: 'TOQ-RDS-PASSWORD',
+    meaning: "a database's password is made, kept and changed by RDS, under the stack's key",
+    of: [INSTANCE],
+    faults: ({ inputs }, estate) => [
+      ...unless(
+        inputs.manageMasterUserPassword === true && inputs.password === undefined,
+        'a password that somebody knows',
+      ),
+      ...unless(isOwnKey(inputs.masterUserSecretKmsKeyId, estate), "not the stack's key"),
+    ],
+  },
+];
