@@ -1,10 +1,12 @@
-import { computeRules } from './compute.ts';
+import { containerRules } from './containers.ts';
 import { databaseRules } from './database.ts';
+import { functionRules } from './functions.ts';
 import { identityRules } from './identity.ts';
 import { messagingRules } from './messaging.ts';
 import { networkRules } from './network.ts';
 import { operationsRules } from './operations.ts';
 import { type Declared, type Estate, EVERY_TYPE, estateOf, type Rule } from './rule.ts';
+import { machineRules } from './state-machines.ts';
 import { storageRules } from './storage.ts';
 import { type Suppression, suppressions } from './suppressions.ts';
 
@@ -13,7 +15,9 @@ export const rules: Rule[] = [
   ...storageRules,
   ...messagingRules,
   ...databaseRules,
-  ...computeRules,
+  ...functionRules,
+  ...machineRules,
+  ...containerRules,
   ...networkRules,
   ...identityRules,
   ...operationsRules,

@@ -86,6 +86,7 @@ export interface Statement {
 export function statements(document: unknown): Statement[] {
   if (typeof document !== 'string' || !document.startsWith('{')) return [];
   const parsed: unknown = JSON.parse(document);
+  // the program's own documents, whose grammar the policy lint checks
   return list(at(parsed, 'Statement')) as Statement[];
 }
 
@@ -105,3 +106,7 @@ const isArn = (value: unknown): value is string => typeof value === 'string' && 
 /** Whether a value names a key of ours rather than one of AWS's aliases. */
 export const isOwnKey = (value: unknown, estate: Estate) =>
   isArn(value) && estate.byArn(value)?.type === 'aws:kms/key:Key';
+
+/** The declared log groups with this physical name. */
+export const logGroupNamed = (name: unknown, estate: Estate) =>
+  estate.of('cloudwatch/logGroup:LogGroup').filter(({ inputs }) => inputs.name === name);

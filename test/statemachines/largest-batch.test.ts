@@ -4,6 +4,7 @@ import { handler as consolidate } from '../../lambdas/consolidate.ts';
 import * as errors from '../../lambdas/errors.ts';
 import { task } from '../../lambdas/task.ts';
 import { type Json, StatesError } from '../../local/step-functions/expressions.ts';
+import type { ProgressEvent } from '../../local/step-functions/runs.ts';
 import { ServiceConfig } from '../../service/config.ts';
 import {
   type Asset,
@@ -174,7 +175,7 @@ const BATCHES: Batch[] = [
 ];
 
 /** The largest text that a state took or gave, in bytes, and where. */
-function largest(events: { [key: string]: unknown }[]) {
+function largest(events: ProgressEvent[]) {
   let found = { bytes: 0, state: '' };
   for (const event of events) {
     JSON.stringify(event, (key, value) => {
@@ -210,7 +211,7 @@ async function run(t: ExecutionContext, batch: Batch) {
   return {
     execution,
     output: fields(JSON.parse(execution.output ?? 'null')),
-    ...largest(stack.events as never[]),
+    ...largest(stack.events),
   };
 }
 
@@ -251,7 +252,7 @@ test(`a gallery of ${MOST_IN_GALLERY} stays below the limit of a state everywher
   );
   const execution = await stack.run('m', input(many(MOST_IN_GALLERY, 'PHOTO_HORIZONTAL', '.jpeg')));
   t.is(execution.status, 'SUCCEEDED');
-  const { bytes, state } = largest(stack.events as never[]);
+  const { bytes, state } = largest(stack.events);
   t.log(`${bytes} bytes in ${state}`);
   t.true(bytes < LIMIT, `${state} has ${bytes} bytes`);
 });
