@@ -1,7 +1,8 @@
 /**
  * Mutation run over the Pulumi program and the state machines: takes one part away at a time and asks the compiler, the
  * tests of the declared graph and the demo whether they notice. `npm run mutate -- --sample 60 --seed 1`, `--all`,
- * `--only infra/storage.ts`; `--no-demo` leaves out the slow last check. Prints who was not noticed.
+ * `--only kms:Decrypt` (part of a printed line, may be repeated); `--no-demo` leaves out the slow last check. Prints what
+ * nobody noticed.
  */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -19,7 +20,7 @@ const { values } = parseArgs({
     all: { type: 'boolean', default: false },
     sample: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
+    only: { type: 'string', multiple: true, default: [''] },
     workers: { type: 'string', default: '2' },
     minutes: { type: 'string', default: '600' },
     demo: { type: 'boolean', default: true },
@@ -38,7 +39,11 @@ const CHECKS: Check[] = [
   ...(values.demo ? [{ name: 'demo', arguments: ['local/demo.ts'], seconds: 180 }] : []),
 ];
 
-const candidates = mutantsOf(ROOT).filter(({ file }) => file.includes(values.only));
+const describe = ({ file, line, removed }: Mutant) => `${file}:${line}  ${removed.slice(0, 120)}`;
+
+const candidates = mutantsOf(ROOT).filter((mutant) =>
+  values.only.some((part) => describe(mutant).includes(part)),
+);
 const chosen = values.all
   ? candidates
   : shuffled(candidates, values.seed).slice(0, Number.parseInt(values.sample, 10));
@@ -63,8 +68,6 @@ async function judge(mutant: Mutant, place: Sandbox): Promise<Verdict> {
   const killer = await place.killer(mutant, CHECKS);
   return killer ? { mutant, by: killer.check } : { mutant };
 }
-
-const describe = ({ file, line, removed }: Mutant) => `${file}:${line}  ${removed.slice(0, 120)}`;
 
 async function work(place: Sandbox, queue: Mutant[], verdicts: Verdict[]) {
   for (let mutant = queue.shift(); mutant && Date.now() < deadline; mutant = queue.shift()) {
