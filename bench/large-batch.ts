@@ -5,9 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { GetExecutionHistoryCommand, type HistoryEvent, SFNClient } from '@aws-sdk/client-sfn';
 import pLimit from 'p-limit';
 import { createClient, describeFile, putFile, settled } from '../local/client.ts';
+import type { Overview } from '../local/console/overview.ts';
 import { readFolder } from '../local/folder.ts';
 import { startStack } from '../local/stack.ts';
 import { watchProcesses } from './processes.ts';
@@ -52,39 +52,21 @@ try {
   const uploaded = performance.now();
   const batch = { listingIdentityId, batchId };
   await client.complete(batch);
-  let processing: string | null = null;
+  let most = 0;
+  const look = setInterval(async () => {
+    // the console is ours, and this is what it serves
+    const { executions } = (await (await fetch(`${stack.consoleUrl}/overview`)).json()) as Overview;
+    for (const { name, entered, exited } of executions.flatMap(({ steps }) => steps)) {
+      if (name === 'GenerateVariants') most = Math.max(most, entered - exited);
+    }
+  }, 100);
   const status = await client.until(batch, settled, {
     seconds: 900,
     intervalMs: 500,
-    onStatus: ({ processing: { jobId } }) => {
-      if (jobId?.includes(':process-')) processing = jobId;
-    },
   });
+  clearInterval(look);
   const ready = performance.now();
 
-  const events: HistoryEvent[] = [];
-  if (processing) {
-    const sfn = new SFNClient({
-      endpoint: stack.awsEndpointUrl,
-      region: 'us-east-1',
-      credentials: stack.credentials('admin'),
-    });
-    let nextToken: string | undefined;
-    do {
-      const page = await sfn.send(
-        new GetExecutionHistoryCommand({ executionArn: processing, maxResults: 1000, nextToken }),
-      );
-      events.push(...(page.events ?? []));
-      nextToken = page.nextToken;
-    } while (nextToken);
-    sfn.destroy();
-  }
-  let inFlight = 0;
-  let most = 0;
-  for (const event of events) {
-    if (event.stateEnteredEventDetails?.name === 'GenerateVariants') most = Math.max(most, ++inFlight);
-    if (event.stateExitedEventDetails?.name === 'GenerateVariants') inFlight -= 1;
-  }
   console.log(`${status.status}: ${files.length} files, ${status.assets.length} assets`);
   console.log(
     `upload ${((uploaded - started) / 1000).toFixed(1)} s, complete to ${status.status} ${((ready - uploaded) / 1000).toFixed(1)} s`,
