@@ -8,8 +8,8 @@ export interface CallbackSecretArgs extends Foundation {
 }
 
 /**
- * The HMAC key that callback-dispatch signs with and the service verifies with. To rotate it: set the stack's
- * `callbackSecret` anew, deploy, and the function signs with the old and the new one until no task knows only the old.
+ * The HMAC key that callback-dispatch signs with and the service verifies with. While it is rotated the function signs with
+ * the old and the new one; the tasks have to be started anew in between (docs/operations.md, "Rotate the callback secret").
  */
 export class CallbackSecret extends pulumi.ComponentResource {
   readonly arn: pulumi.Output<string>;
