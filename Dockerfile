@@ -31,11 +31,13 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
 FROM node:24.21.0-bookworm-slim
 LABEL org.opencontainers.image.title="toq-media" \
       org.opencontainers.image.description="Moves a listing's photographs and videos from a photographer's disk to an approved gallery" \
-      org.opencontainers.image.base.name="docker.io/library/node:24.21.0-bookworm-slim"
+      org.opencontainers.image.base.name="node:24.21.0-bookworm-slim"
 # Package managers are no part of a running service.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
       /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
 ENV NODE_ENV=production
+# The AWS SDK asks for a home and ends without one, which a bare numeric user has not; it finds no settings there.
+ENV HOME=/nonexistent
 WORKDIR /app
 COPY --from=modules /app/package.json ./
 COPY --from=modules /app/node_modules node_modules

@@ -30,6 +30,16 @@ export const bundling: BuildOptions = {
   logLevel: 'warning',
 };
 
+/** The folder of the package that a file belongs to, as package-lock.json names it. */
+const PACKAGE = /^(?:node_modules\/(?:@[^/]+\/)?[^/]+\/)*node_modules\/(?:@[^/]+\/)?[^/]+/;
+
+export interface Built {
+  /** size of the bundle, without what is beside it */
+  bytes: number;
+  /** packages of which something is in the bundle, named as in package-lock.json */
+  bundled: string[];
+}
+
 const options = (task: Task, folder: string): BuildOptions => ({
   ...bundling,
   entryPoints: [path.join(import.meta.dirname, `${task}.ts`)],
@@ -58,11 +68,10 @@ function closure(modules: string, name: string, found = new Set<string>()): Set<
 /**
  * Builds one function into a folder that runs by itself: the same sources make the same bytes. What lies beside the
  * bundle is taken from `modules`, a `node_modules` folder; by default ours, which is for this platform.
- * Returns the size of the bundle, without what is beside it, in bytes.
  */
-export async function buildTask(task: Task, folder: string, modules = ours): Promise<number> {
+export async function buildTask(task: Task, folder: string, modules = ours): Promise<Built> {
   rmSync(folder, { recursive: true, force: true });
-  await build(options(task, folder));
+  const { metafile } = await build({ ...options(task, folder), metafile: true });
   for (const name of (BESIDE[task] ?? []).flatMap((one) => [...closure(modules, one)])) {
     const from = path.join(modules, name);
     cpSync(from, path.join(folder, 'node_modules', name), {
@@ -70,12 +79,13 @@ export async function buildTask(task: Task, folder: string, modules = ours): Pro
       filter: (source) => !LEFT_OUT.includes(path.relative(from, source)) && !FOR_DEVELOPERS.test(source),
     });
   }
-  return statSync(path.join(folder, 'index.mjs')).size;
+  const bundled = Object.keys(metafile.inputs).flatMap((file) => PACKAGE.exec(file)?.[0] ?? []);
+  return { bytes: statSync(path.join(folder, 'index.mjs')).size, bundled: [...new Set(bundled)].sort() };
 }
 
 if (import.meta.main) {
   for (const task of Object.keys(environments) as Task[]) {
-    const bytes = await buildTask(task, path.join(root, 'dist/lambdas', task));
+    const { bytes } = await buildTask(task, path.join(root, 'dist/lambdas', task));
     const beside = BESIDE[task] ? `, beside it ${BESIDE[task].join(', ')}` : '';
     console.log(`dist/lambdas/${task}  ${Math.round(bytes / 1024)} KiB${beside}`);
   }

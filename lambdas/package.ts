@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Zippable, zipSync } from 'fflate';
@@ -25,6 +33,8 @@ export interface Package {
   files: number;
   /** hexadecimal */
   sha256: string;
+  /** packages of which something is in the bundle, named as in package-lock.json */
+  bundled: string[];
 }
 
 /** A folder as a ZIP archive: the same files make the same bytes, whenever and wherever. */
@@ -49,18 +59,21 @@ function archive(folder: string): { bytes: Uint8Array; files: number; unzipped: 
  */
 export async function packageTasks(folder: string): Promise<Package[]> {
   const modules = await lambdaModules([...new Set(Object.values(BESIDE).flat())]);
+  mkdirSync(folder, { recursive: true });
   const staging = mkdtempSync(path.join(tmpdir(), 'lambda-package-'));
   try {
     const packages: Package[] = [];
     for (const task of Object.keys(environments) as Task[]) {
-      await buildTask(task, path.join(staging, task), modules);
+      const { bundled } = await buildTask(task, path.join(staging, task), modules);
       const { bytes, files, unzipped } = archive(path.join(staging, task));
       if (unzipped > UNZIPPED_LIMIT)
         throw new Error(`${task}: ${unzipped} bytes are more than Lambda unzips`);
       const file = path.join(folder, `${task}.zip`);
-      writeFileSync(file, bytes);
+      // whoever reads it meanwhile gets the old one or the new one
+      writeFileSync(`${file}.new`, bytes);
+      renameSync(`${file}.new`, file);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
-      packages.push({ task, file, zipped: bytes.length, unzipped, files, sha256 });
+      packages.push({ task, file, zipped: bytes.length, unzipped, files, sha256, bundled });
     }
     return packages;
   } finally {
@@ -69,13 +82,12 @@ export async function packageTasks(folder: string): Promise<Package[]> {
 }
 
 if (import.meta.main) {
-  const kib = (bytes: number) => `${Math.ceil(bytes / 1024)} KiB`.padStart(10);
-  console.log(`${'package'.padEnd(36)}${'zipped'.padStart(10)}${'unzipped'.padStart(10)}  files  sha-256`);
-  const root = path.join(import.meta.dirname, '..');
-  for (const { file, zipped, unzipped, files, sha256 } of await packageTasks(
-    path.join(root, 'dist/lambdas'),
-  )) {
-    const name = path.relative(root, file).padEnd(36);
+  const kib = (bytes: number) => `${Math.ceil(bytes / 1024)} KiB`.padStart(11);
+  const folder = process.argv[2] ?? path.join(import.meta.dirname, '../dist/lambdas');
+  const packages = await packageTasks(folder);
+  console.log(`${'package'.padEnd(22)}${'zipped'.padStart(11)}${'unzipped'.padStart(11)}  files  sha-256`);
+  for (const { file, zipped, unzipped, files, sha256 } of packages) {
+    const name = path.basename(file).padEnd(22);
     console.log(`${name}${kib(zipped)}${kib(unzipped)}${String(files).padStart(7)}  ${sha256}`);
   }
 }

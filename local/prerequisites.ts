@@ -12,6 +12,11 @@ const PROGRAMS: Record<string, Record<Manager, string>> = {
   ffprobe: { 'apt-get': 'ffmpeg', dnf: 'ffmpeg-free', brew: 'ffmpeg' },
   unzip: { 'apt-get': 'unzip', dnf: 'unzip', brew: 'unzip' },
 };
+/** What only the tests use: the sandbox in which the image's content runs, which exists on Linux alone. */
+const TEST_PROGRAMS: typeof PROGRAMS =
+  process.platform === 'linux'
+    ? { bwrap: { 'apt-get': 'bubblewrap', dnf: 'bubblewrap', brew: 'bubblewrap' } }
+    : {};
 type Manager = 'apt-get' | 'dnf' | 'brew';
 
 /** Where distributions keep servers and package managers, whatever the login's PATH says. */
@@ -48,9 +53,8 @@ export class MissingPrerequisiteError extends Error {
   override readonly name = 'MissingPrerequisiteError';
 }
 
-const missing = () => Object.keys(PROGRAMS).filter((program) => !installed(program));
 const packages = (programs: string[], manager: Manager) => [
-  ...new Set(programs.map((program) => PROGRAMS[program]?.[manager] ?? program)),
+  ...new Set(programs.map((program) => ({ ...PROGRAMS, ...TEST_PROGRAMS })[program]?.[manager] ?? program)),
 ];
 
 function remedy(programs: string[]): string {
@@ -109,10 +113,16 @@ async function apt(sudo: string[], args: string[], say: (line: string) => void):
 }
 
 /**
- * Sees to it that MariaDB, ffmpeg and unzip are there. On Debian and its kin, as root or with passwordless sudo, it
- * installs what is missing, saying so first; elsewhere it throws with the command to type. Starts no service.
+ * Sees to it that MariaDB, ffmpeg and unzip are there, and for the tests bubblewrap too. On Debian and its kin, as root
+ * or with passwordless sudo, it installs what is missing, saying so first; elsewhere it throws with the command to type.
+ * Starts no service.
  */
-export async function ensurePrerequisites(say: (line: string) => void = console.log): Promise<void> {
+export async function ensurePrerequisites(
+  say: (line: string) => void = console.log,
+  { tests = false } = {},
+): Promise<void> {
+  const programs = Object.keys({ ...PROGRAMS, ...(tests && TEST_PROGRAMS) });
+  const missing = () => programs.filter((program) => !installed(program));
   widenPath();
   const wanted = missing();
   if (wanted.length === 0) return;
@@ -134,7 +144,7 @@ export async function ensurePrerequisites(say: (line: string) => void = console.
 
 if (import.meta.main) {
   try {
-    await ensurePrerequisites();
+    await ensurePrerequisites(console.log, { tests: process.argv.includes('--tests') });
   } catch (error) {
     if (!(error instanceof MissingPrerequisiteError)) throw error;
     console.error(error.message);

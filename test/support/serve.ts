@@ -18,3 +18,10 @@ export async function serve(listener: RequestListener): Promise<Served> {
     },
   };
 }
+
+/** A port of 127.0.0.1 that nobody has now. */
+export async function freePort(): Promise<number> {
+  const { origin, ...served } = await serve(() => {});
+  await served[Symbol.asyncDispose]();
+  return Number(new URL(origin).port);
+}

@@ -6,6 +6,7 @@ declare module 'yauzl' {
     fileName: string;
     crc32: number;
     compressionMethod: number;
+    externalFileAttributes: number;
     getLastModDate(options?: { timezone?: 'local' | 'UTC' }): Date;
   }
   export interface ZipFile {

@@ -10,6 +10,8 @@ export interface ZipEntry {
   /** 0 is stored, 8 deflated */
   compressionMethod: number;
   modified: Date;
+  /** file type and permissions, as Unix has them; 0 where the writer stated none */
+  mode: number;
 }
 
 /** Entries of an archive, read by a reader that shares no code with the writer. */
@@ -25,6 +27,7 @@ export async function entries(zip: Buffer): Promise<ZipEntry[]> {
       declaredCrc: entry.crc32,
       compressionMethod: entry.compressionMethod,
       modified: entry.getLastModDate({ timezone: 'UTC' }),
+      mode: entry.externalFileAttributes >>> 16,
     });
   }
   return found;
