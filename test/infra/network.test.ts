@@ -211,18 +211,19 @@ for (const stack of STACKS) {
     );
     t.like(repository?.options, { protect: true, retainOnDelete: true });
     const { policy } = inputsOf(graph(stack), 'ecr/lifecyclePolicy:LifecyclePolicy');
-    t.deepEqual(
-      JSON.parse(String(policy)).rules.map(
-        ({ selection }: { selection: { tagStatus: string; countNumber: number } }) => [
-          selection.tagStatus,
-          selection.countNumber,
-        ],
-      ),
-      [
-        ['untagged', 14],
-        ['any', 30],
-      ],
-    );
+    const expire = { action: { type: 'expire' } };
+    t.like(JSON.parse(String(policy)).rules, [
+      {
+        ...expire,
+        selection: {
+          tagStatus: 'untagged',
+          countType: 'sinceImagePushed',
+          countUnit: 'days',
+          countNumber: 14,
+        },
+      },
+      { ...expire, selection: { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 30 } },
+    ]);
   });
 
   test(`${stack}: a deployment adds before it removes, and takes back what does not come up`, (t) => {
