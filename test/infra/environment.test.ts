@@ -85,3 +85,25 @@ for (const stack of STACKS) {
     }
   });
 }
+
+/** Optional variables that staging, which documents every setting, leaves to the code's own default. */
+const LEFT_TO_DEFAULT = [
+  'HOST',
+  'SHUTDOWN_GRACE_SECONDS',
+  ...tasks.map((task) => `${task}: LOG_LEVEL`),
+].sort();
+
+test('staging sets every variable that there is, but those that are left to their defaults', async (t) => {
+  const graph = await graphOf('staging');
+  const unset = ofType(graph, 'lambda/function:Function').flatMap(({ inputs }) => {
+    const task = tasks.find((name) => String(inputs.name) === `listing-media-${name}-staging`);
+    const { variables } = z.object({ variables: z.record(z.string(), z.string()) }).parse(inputs.environment);
+    const names = Object.keys(task ? environments[task].shape : {});
+    return names.filter((name) => !(name in variables)).map((name) => `${task}: ${name}`);
+  });
+  const service = ofType(graph, 'ecs/taskDefinition:TaskDefinition')
+    .flatMap(({ inputs }) => Containers.parse(JSON.parse(String(inputs.containerDefinitions))))
+    .flatMap(({ environment, secrets }) => [...environment, ...secrets].map(({ name }) => name));
+  const missing = Object.keys(ServiceConfig.shape).filter((name) => !service.includes(name));
+  t.deepEqual([...unset, ...missing].sort(), LEFT_TO_DEFAULT);
+});
