@@ -61,7 +61,7 @@ export class StackRunningError extends Error {
 }
 
 /** The parts of `mysql://user:password@host:port/database`. */
-export function parseDatabaseUrl(text: string): DatabaseAddress {
+function parseDatabaseUrl(text: string): DatabaseAddress {
   const url = new URL(text);
   return {
     host: url.hostname,

@@ -5,7 +5,8 @@ import { invalidArgument, s3Error } from './errors.ts';
 import type { Encryption, ObjectDescription, Tag } from './object.ts';
 import type { S3Request } from './request.ts';
 
-const SYSTEM_HEADERS = [
+/** Headers that are kept with an object; a GET may ask for others with `response-{header}`. */
+export const SYSTEM_HEADERS = [
   'cache-control',
   'content-disposition',
   'content-encoding',

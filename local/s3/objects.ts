@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { checkReadConditions, readWriteCondition } from './conditions.ts';
-import { readDescription, sendEncryption } from './description.ts';
+import { readDescription, SYSTEM_HEADERS, sendEncryption } from './description.ts';
 import { invalidRequest, s3Error } from './errors.ts';
 import { declaredAlgorithm } from './integrity.ts';
 import type { ObjectVersion, StoredObject } from './object.ts';
@@ -21,16 +21,6 @@ import {
 
 /** Classes whose objects have to be restored before they can be read. */
 const ARCHIVED = ['GLACIER', 'DEEP_ARCHIVE'];
-
-/** response-content-type and its like of a GET, and the header that each replaces. */
-const OVERRIDES = [
-  'cache-control',
-  'content-disposition',
-  'content-encoding',
-  'content-language',
-  'content-type',
-  'expires',
-];
 
 export async function putObject(store: Store, { request, response }: Exchange) {
   const bucket = findBucket(store, request.bucket);
@@ -104,7 +94,7 @@ function sendHead(
   const range = chooseRange(request, object);
   const { start, end } = range ?? { start: 0, end: object.bytes };
   for (const [name, value] of Object.entries(object.headers)) response.setHeader(name, value);
-  for (const name of OVERRIDES) {
+  for (const name of SYSTEM_HEADERS) {
     const value = request.query.get(`response-${name}`);
     if (value !== undefined) response.setHeader(name, value);
   }
