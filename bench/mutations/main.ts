@@ -27,17 +27,21 @@ const { values } = parseArgs({
   },
 });
 
-/** Those who look at the declared graph and at the machines, the likeliest first; the language host sees no more. */
+/** Those who look at the declared graph and at the machines; the language host sees no more. */
 const tests = [
   ...globSync('test/infra/*.test.ts', { cwd: ROOT, exclude: ['**/language-host.test.ts'] }),
   'test/local/graph.test.ts',
   ...globSync('test/statemachines/*.test.ts', { cwd: ROOT }),
   'test/local/machines.test.ts',
 ];
+/** One file of all of them: AVA gives each file a process, and each process would load Pulumi again. */
+const TOGETHER = 'test/of-a-mutant.test.ts';
+const together = tests.map((file) => `import '../${file}';\n`).join('');
 const CHECKS: Check[] = [
-  { name: 'tests', arguments: [AVA, '--fail-fast', '--concurrency', '2', ...tests], seconds: 180 },
+  { name: 'tests', arguments: [AVA, '--fail-fast', TOGETHER], seconds: 180 },
   ...(values.demo ? [{ name: 'demo', arguments: ['local/demo.ts'], seconds: 180 }] : []),
 ];
+const DECLARED = 'bench/mutations/declared.ts';
 
 const describe = ({ file, line, removed }: Mutant) => `${file}:${line}  ${removed.slice(0, 120)}`;
 
@@ -49,16 +53,20 @@ const chosen = values.all
   : shuffled(candidates, values.seed).slice(0, Number.parseInt(values.sample, 10));
 let deadline = Date.now() + Number.parseFloat(values.minutes) * 60_000;
 // what runs is finished, and the copies are removed
-process.once('SIGINT', () => {
-  deadline = 0;
-});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    deadline = 0;
+  });
+}
 const checkTypes = typeChecker(ROOT);
 
 interface Verdict {
   mutant: Mutant;
-  /** the check that noticed */
+  /** the check that noticed, or why there is nothing to notice */
   by?: string;
 }
+
+const UNCHANGED = 'declares the same';
 
 async function judge(mutant: Mutant, place: Sandbox): Promise<Verdict> {
   if (mutant.file.endsWith('.ts')) {
@@ -66,7 +74,8 @@ async function judge(mutant: Mutant, place: Sandbox): Promise<Verdict> {
     if (checkTypes(mutant.file, text)) return { mutant, by: 'types' };
   }
   const killer = await place.killer(mutant, CHECKS);
-  return killer ? { mutant, by: killer.check } : { mutant };
+  if (killer) return { mutant, by: killer.check };
+  return (await place.output(mutant, DECLARED)) === declared ? { mutant, by: UNCHANGED } : { mutant };
 }
 
 async function work(place: Sandbox, queue: Mutant[], verdicts: Verdict[]) {
@@ -74,13 +83,16 @@ async function work(place: Sandbox, queue: Mutant[], verdicts: Verdict[]) {
     const verdict = await judge(mutant, place);
     verdicts.push(verdict);
     console.log(
-      `${String(verdicts.length).padStart(4)}  ${(verdict.by ?? 'SURVIVED').padEnd(8)}  ${describe(mutant)}`,
+      `${String(verdicts.length).padStart(4)}  ${(verdict.by ?? 'SURVIVED').padEnd(UNCHANGED.length)}  ${describe(mutant)}`,
     );
   }
 }
 
-const places = Array.from({ length: Number.parseInt(values.workers, 10) }, () => sandbox(ROOT));
+const places = Array.from({ length: Number.parseInt(values.workers, 10) }, () =>
+  sandbox(ROOT, { [TOGETHER]: together }),
+);
 const verdicts: Verdict[] = [];
+let declared: string | undefined;
 try {
   const entry = readFileSync(path.join(ROOT, 'infra/index.ts'), 'utf8');
   const wrong = checkTypes('infra/index.ts', entry);
@@ -88,20 +100,23 @@ try {
   const sound = await places[0]?.killer(undefined, CHECKS);
   if (sound) throw new Error(`Without any mutant the ${sound.check} fail already:\n${sound.said}`);
   console.log(`${chosen.length} of ${candidates.length} removals, seed ${values.seed}`);
+  declared = await places[0]?.output(undefined, DECLARED);
   const queue = [...chosen];
   await Promise.all(places.map((place) => work(place, queue, verdicts)));
 } finally {
   for (const place of places) place.remove();
 }
 
-const survivors = verdicts.filter(({ by }) => !by).map(({ mutant }) => mutant);
+const of = (by: string | undefined) => verdicts.filter((verdict) => verdict.by === by);
 const order = (a: Mutant, b: Mutant) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1);
-console.log(`\n${survivors.length ? 'Survivors' : 'No survivors'}`);
-for (const mutant of survivors.sort(order)) console.log(`  ${describe(mutant)}`);
-const by = (name: string) => verdicts.filter((verdict) => verdict.by === name).length;
+const list = (title: string, found: Verdict[]) => {
+  console.log(`\n${title}: ${found.length}`);
+  for (const mutant of found.map((verdict) => verdict.mutant).sort(order))
+    console.log(`  ${describe(mutant)}`);
+};
+list('Noticed by nobody, and nothing declared is different', of(UNCHANGED));
+list('Survivors', of(undefined));
 console.log(
-  `\n${verdicts.length - survivors.length} of ${verdicts.length} noticed: ${by('types')} by the compiler, ` +
-    `${by('tests')} by tests, ${by('demo')} by the demo.`,
+  `\nOf ${verdicts.length} removals ${of('types').length} were noticed by the compiler, ${of('tests').length} by tests, ` +
+    `${of('demo').length} by the demo; ${chosen.length - verdicts.length} were left out for time.`,
 );
-if (verdicts.length < chosen.length)
-  console.log(`${chosen.length - verdicts.length} were left out for time.`);

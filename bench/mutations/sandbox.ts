@@ -14,11 +14,13 @@ export interface Check {
 export interface Sandbox {
   /** The first check that fails on the mutant, with what it said; undefined when it passes all. */
   killer(mutant: Mutant | undefined, checks: Check[]): Promise<{ check: string; said: string } | undefined>;
+  /** What a script prints in the copy with the mutant; undefined when it fails. */
+  output(mutant: Mutant | undefined, script: string): Promise<string | undefined>;
   remove(): void;
 }
 
 /** A copy of the tree, as it stands in the working directory, in which files can be changed while others work. */
-export function sandbox(root: string): Sandbox {
+export function sandbox(root: string, additions: Record<string, string> = {}): Sandbox {
   const copy = mkdtempSync(path.join(tmpdir(), 'toq-media-mutant-'));
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], {
     cwd: root,
@@ -30,35 +32,52 @@ export function sandbox(root: string): Sandbox {
   cpSync(path.join(root, 'dist'), path.join(copy, 'dist'), { recursive: true });
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
 
-  const run = ({ arguments: args, seconds }: Check) =>
-    new Promise<string | undefined>((resolve) => {
+  for (const [file, text] of Object.entries(additions)) writeFileSync(path.join(copy, file), text);
+
+  const node = (args: string[], seconds: number) =>
+    new Promise<{ error?: Error; said: string; printed: string }>((resolve) => {
       const options = {
         cwd: copy,
         timeout: seconds * 1000,
         maxBuffer: 2 ** 28,
-        env: { ...process.env, LOCAL_DIRECTORY: path.join(copy, '.local') },
+        // Pulumi takes a stack trace of every promise, which costs more than the program itself
+        env: {
+          ...process.env,
+          NODE_OPTIONS: '--stack-trace-limit=0',
+          LOCAL_DIRECTORY: path.join(copy, '.local'),
+        },
       };
       execFile(process.execPath, args, options, (error, stdout, stderr) => {
-        if (!error) resolve(undefined);
-        else resolve(error.killed ? `no end within ${seconds} s` : `${stdout}\n${stderr}`);
+        const said = error?.killed ? `no end within ${seconds} s` : `${stdout}\n${stderr}`;
+        resolve({ ...(error && { error }), said, printed: stdout });
       });
     });
 
+  async function having<T>(mutant: Mutant | undefined, work: () => Promise<T>): Promise<T> {
+    const file = mutant && path.join(copy, mutant.file);
+    const original = file && readFileSync(file, 'utf8');
+    if (file && original) writeFileSync(file, withoutPart(original, mutant));
+    try {
+      return await work();
+    } finally {
+      if (file && original) writeFileSync(file, original);
+    }
+  }
+
   return {
-    async killer(mutant, checks) {
-      const file = mutant && path.join(copy, mutant.file);
-      const original = file && readFileSync(file, 'utf8');
-      if (file && original) writeFileSync(file, withoutPart(original, mutant));
-      try {
+    killer: (mutant, checks) =>
+      having(mutant, async () => {
         for (const check of checks) {
-          const said = await run(check);
-          if (said !== undefined) return { check: check.name, said };
+          const { error, said } = await node(check.arguments, check.seconds);
+          if (error) return { check: check.name, said };
         }
         return undefined;
-      } finally {
-        if (file && original) writeFileSync(file, original);
-      }
-    },
+      }),
+    output: (mutant, script) =>
+      having(mutant, async () => {
+        const { error, printed } = await node([script], 60);
+        return error ? undefined : printed;
+      }),
     remove: () => rmSync(copy, { recursive: true, force: true }),
   };
 }

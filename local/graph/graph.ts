@@ -15,7 +15,13 @@ export interface Resource {
   outputs: Properties;
   /** paths of the inputs that are secrets; their values stand in `inputs` in clear: keep a graph in memory */
   secrets: string[];
-  options: { protect: boolean; retainOnDelete: boolean; dependsOn: string[]; provider: string };
+  options: {
+    protect: boolean;
+    retainOnDelete: boolean;
+    dependsOn: string[];
+    provider: string;
+    ignoreChanges: string[];
+  };
 }
 
 export interface Graph {

@@ -4,8 +4,7 @@ import { excuses, findings, rules, subjects, unexcused } from '../../infra/rules
 import { estateOf } from '../../infra/rules/rule.ts';
 import { suppressions } from '../../infra/rules/suppressions.ts';
 import type { Graph } from '../../local/graph/graph.ts';
-import { harvestStack } from '../../local/graph/program.ts';
-import { CALLBACK_SECRET, graphOf } from '../support/graphs.ts';
+import { graphOf, graphWithDatabase } from '../support/graphs.ts';
 import { added, changed, opted, rewritten, type Spoil, without } from '../support/spoilt.ts';
 
 const REAL = ['staging', 'production'] as const;
@@ -18,18 +17,7 @@ const ALL = [...REAL, WITH_DATABASE];
 
 test.before(async () => {
   for (const stack of REAL) graphs.set(stack, await graphOf(stack));
-  const instance = {
-    class: 'db.t4g.medium',
-    storageGiB: 50,
-    maxStorageGiB: 200,
-    multiZone: true,
-    backupDays: 14,
-  };
-  const database = { host: null, credentialsSecretArn: null, cidrBlock: null, instance };
-  graphs.set(
-    WITH_DATABASE,
-    await harvestStack('production', { callbackSecret: CALLBACK_SECRET, config: { database } }),
-  );
+  graphs.set(WITH_DATABASE, await graphWithDatabase());
 });
 
 const BUCKET = 's3/bucket:Bucket';

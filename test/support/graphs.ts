@@ -6,9 +6,27 @@ export const STACKS = ['staging', 'production', 'local'] as const;
 /** Stands where the CLI would decrypt the real one. */
 export const CALLBACK_SECRET = 'a test value of more than thirty-two characters';
 
-/** The stack as its own configuration file declares it. */
-export const graphOf = (stack: string): Promise<Graph> =>
-  harvestStack(stack, { callbackSecret: CALLBACK_SECRET });
+const declared = new Map<string, Promise<Graph>>();
+
+/** The stack as its own configuration file declares it, evaluated once a process: not to be changed. */
+export function graphOf(stack: string): Promise<Graph> {
+  const graph = declared.get(stack) ?? harvestStack(stack, { callbackSecret: CALLBACK_SECRET });
+  declared.set(stack, graph);
+  return graph;
+}
+
+/** Production in an account that has no database: the stack provides one. */
+export function graphWithDatabase(): Promise<Graph> {
+  const instance = {
+    class: 'db.t4g.medium',
+    storageGiB: 50,
+    maxStorageGiB: 200,
+    multiZone: true,
+    backupDays: 14,
+  };
+  const database = { host: null, credentialsSecretArn: null, cidrBlock: null, instance };
+  return harvestStack('production', { callbackSecret: CALLBACK_SECRET, config: { database } });
+}
 
 /** Resources of a type such as `sqs/queue:Queue`. */
 export const ofType = (graph: Graph, type: string): Resource[] =>
