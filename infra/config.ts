@@ -105,7 +105,7 @@ export const Configuration = z.strictObject({
       .strictObject({
         urlTtlSeconds: Positive.max(900).optional(),
         maxFilesPerRequest: Positive.optional(),
-        maxFilesPerBatch: Positive.max(120).optional(),
+        maxFilesPerBatch: Positive.max(100).optional(),
         maxFileBytes: Positive.optional(),
         maxBatchBytes: Positive.optional(),
         expiryHours: z.number().positive().optional(),

@@ -44,7 +44,7 @@ export const ServiceConfig = z.object({
   DOWNLOAD_URL_TTL_SECONDS: Count.default(3600),
   MAX_FILES_PER_REQUEST: Count.default(60),
   /** in portions: what one processing run can carry through a state machine's 256 KiB */
-  MAX_FILES_PER_BATCH: Count.max(120).default(120),
+  MAX_FILES_PER_BATCH: Count.max(100).default(100),
   MAX_FILE_BYTES: Count.default(256 * 1024 ** 2),
   MAX_BATCH_BYTES: Count.default(1024 ** 3),
   UPLOAD_EXPIRY_HOURS: z.coerce.number().positive().default(24),

@@ -28,8 +28,10 @@ import { fields, opened, type Stub } from '../support/executions.ts';
 
 /** AWS: "Maximum input or output size for a task, state, or execution: 256 KiB of data as a UTF-8 encoded string". */
 const LIMIT = 256 * 1024;
+/** What the largest batch may need of it: the rest is for what nobody thought of. */
+const ROOM = 0.85 * LIMIT;
 /** The most files that a batch may have: no configuration gets beyond it. */
-const MOST = 120;
+const MOST = 100;
 /** The most originals of a gallery that a message may carry. */
 const MOST_IN_GALLERY = 255;
 const LISTING = Number.MAX_SAFE_INTEGER;
@@ -222,17 +224,17 @@ test('no configuration allows a larger batch than these', (t) => {
 });
 
 for (const batch of BATCHES) {
-  test(`${MOST} ${batch.what} stay below the limit of a state everywhere`, async (t) => {
+  test(`${MOST} ${batch.what} leave a seventh of a state’s limit free everywhere`, async (t) => {
     const { execution, output, bytes, state } = await run(t, batch);
     t.is(execution.status, 'SUCCEEDED', `${execution.error} ${execution.cause}`);
     t.is(output.status, batch.status);
     t.is(z.array(z.unknown()).parse(output.outputs).length, MOST);
     t.log(`${bytes} bytes in ${state}`);
-    t.true(bytes < LIMIT, `${state} has ${bytes} bytes`);
+    t.true(bytes < ROOM, `${state} has ${bytes} bytes`);
   });
 }
 
-test(`a gallery of ${MOST_IN_GALLERY} stays below the limit of a state everywhere`, async (t) => {
+test(`a gallery of ${MOST_IN_GALLERY} leaves a seventh of a state’s limit free everywhere`, async (t) => {
   const stack = await opened(
     t,
     { m: filled('media-finalization') },
@@ -254,5 +256,5 @@ test(`a gallery of ${MOST_IN_GALLERY} stays below the limit of a state everywher
   t.is(execution.status, 'SUCCEEDED');
   const { bytes, state } = largest(stack.events);
   t.log(`${bytes} bytes in ${state}`);
-  t.true(bytes < LIMIT, `${state} has ${bytes} bytes`);
+  t.true(bytes < ROOM, `${state} has ${bytes} bytes`);
 });

@@ -13,7 +13,7 @@ export const BATCH_ID = '0b9f4f0e-8a3c-4f57-9d55-6f3d7f6f2b11';
 
 export const LIMITS = {
   MAX_FILES_PER_REQUEST: 60,
-  MAX_FILES_PER_BATCH: 120,
+  MAX_FILES_PER_BATCH: 100,
   MAX_FILE_BYTES: 256 * 1024 ** 2,
   MAX_BATCH_BYTES: 1024 ** 3,
 };
