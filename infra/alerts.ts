@@ -1,7 +1,7 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { Foundation } from './foundation.ts';
-import { alertsTopicPolicy, policy } from './policies.ts';
+import { denyInsecureTransport, policy, type Statement, type Text } from './policies.ts';
 
 export interface AlertsArgs extends Foundation {
   /** Who is mailed; the address has to confirm the subscription. */
@@ -35,3 +35,27 @@ export class Alerts extends pulumi.ComponentResource {
     this.registerOutputs({ topicArn: this.topicArn });
   }
 }
+
+/**
+ * Policy of the alerts topic: EventBridge rules and this account's CloudWatch alarms publish, over TLS. EventBridge says
+ * nothing about the source when it publishes, so its statement can have no condition (EventBridge user guide, "Amazon
+ * SNS permissions").
+ */
+const alertsTopicPolicy = (topicArn: Text, accountId: string): Statement[] => [
+  denyInsecureTransport('sns:Publish', [topicArn]),
+  {
+    Sid: 'Events',
+    Effect: 'Allow',
+    Principal: { Service: 'events.amazonaws.com' },
+    Action: 'sns:Publish',
+    Resource: topicArn,
+  },
+  {
+    Sid: 'Alarms',
+    Effect: 'Allow',
+    Principal: { Service: 'cloudwatch.amazonaws.com' },
+    Action: 'sns:Publish',
+    Resource: topicArn,
+    Condition: { StringEquals: { 'aws:SourceAccount': accountId } },
+  },
+];

@@ -1,8 +1,8 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import { LOAD_BALANCER_LOGS } from './bucket-policies.ts';
 import type { Foundation } from './foundation.ts';
 import type { Network } from './network.ts';
-import { LOAD_BALANCER_LOGS } from './policies.ts';
 
 export interface LoadBalancerArgs extends Foundation {
   network: Network;

@@ -1,7 +1,8 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import { logsBucketPolicy, mediaBucketPolicy } from './bucket-policies.ts';
 import type { Foundation } from './foundation.ts';
-import { logsBucketPolicy, mediaBucketPolicy, policy, type Statement } from './policies.ts';
+import { policy, type Statement } from './policies.ts';
 
 export interface StorageArgs extends Foundation {
   /** Name of the media bucket. */

@@ -2,7 +2,7 @@ import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { Foundation } from './foundation.ts';
 import { logGroup } from './log-group.ts';
-import { eventLogPolicy, policy } from './policies.ts';
+import { policy, type Statement, type Text } from './policies.ts';
 
 export interface TranscodeEventsArgs extends Foundation {
   /** MediaConvert queue whose jobs are watched. */
@@ -70,3 +70,16 @@ const pattern = (queueArn: pulumi.Input<string>, statuses: string[]) =>
     'detail-type': ['MediaConvert Job State Change'],
     detail: { status: statuses, queue: [queueArn] },
   });
+
+/** Policy of a log group that EventBridge delivers a rule's events to. Only the writing knows its rule. */
+const eventLogPolicy = (logGroupArn: Text, ruleArn: Text): Statement[] => {
+  const common = {
+    Effect: 'Allow' as const,
+    Principal: { Service: ['delivery.logs.amazonaws.com', 'events.amazonaws.com'] },
+    Resource: pulumi.interpolate`${logGroupArn}:*`,
+  };
+  return [
+    { ...common, Action: 'logs:CreateLogStream' },
+    { ...common, Action: 'logs:PutLogEvents', Condition: { ArnEquals: { 'aws:SourceArn': ruleArn } } },
+  ];
+};
