@@ -14,6 +14,7 @@ import { createMedia } from './media/media.ts';
 import { createMetrics } from './metrics.ts';
 import { openDatabase } from './models/database.ts';
 import { countUnfinishedJobs } from './models/job.ts';
+import { oldestUnpublishedAge } from './models/outbox.ts';
 import { createWorkers } from './workers/workers.ts';
 
 /** No call to AWS may hang: what does not answer in time is tried again by the SDK, and then is weather. */
@@ -52,7 +53,11 @@ export function connect(config: ServiceConfig, log: Log) {
     AWS,
   );
   const metrics = createMetrics(
-    { inflightJobs: () => countUnfinishedJobs(knex), deadLetters: queue.deadLetters },
+    {
+      inflightJobs: () => countUnfinishedJobs(knex),
+      deadLetters: queue.deadLetters,
+      oldestUnpublished: () => oldestUnpublishedAge(knex),
+    },
     log,
   );
 

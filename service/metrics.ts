@@ -7,6 +7,8 @@ import type { MediaMetrics } from './media/dependencies.ts';
 export interface MetricSources {
   inflightJobs(): Promise<number>;
   deadLetters(): Promise<number>;
+  /** seconds */
+  oldestUnpublished(): Promise<number>;
 }
 
 /**
@@ -54,6 +56,7 @@ export function createMetrics(sources: MetricSources, log: Log): Metrics {
   const gauges = [
     { name: 'media_processing_inflight_jobs', read: sources.inflightJobs },
     { name: 'media_processing_dlq_messages_total', read: sources.deadLetters },
+    { name: 'media_outbox_oldest_age_seconds', read: sources.oldestUnpublished },
   ] as const;
   for (const { name, read } of gauges) {
     new Gauge({

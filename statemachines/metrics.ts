@@ -8,6 +8,7 @@ interface Definition {
   help: string;
   /** as CloudWatch names it */
   unit: 'Count' | 'Seconds';
+  /** from coarse to fine: see dimensionsOf */
   labels: readonly MetricLabel[];
 }
 
@@ -44,6 +45,11 @@ export const METRICS = {
     unit: 'Count',
     labels: [],
   },
+  media_outbox_oldest_age_seconds: {
+    help: 'How long the longest waiting job has been waiting to be published; 0 when none is.',
+    unit: 'Seconds',
+    labels: [],
+  },
   /** of the functions, in CloudWatch only */
   media_step_duration_seconds: {
     help: 'One invocation of a function, by how it ended.',
@@ -55,10 +61,13 @@ export const METRICS = {
 export type MetricName = keyof typeof METRICS;
 export type LabelsOf<N extends MetricName> = Record<(typeof METRICS)[N]['labels'][number], string>;
 
-/** Sets of dimensions under which CloudWatch keeps a metric: for the environment as a whole, and by all its labels. */
+/**
+ * Sets of dimensions under which CloudWatch keeps a metric: for the environment as a whole, by its first label, by its
+ * first two, … CloudWatch adds nothing up by itself, and percentiles could not be added up.
+ */
 export const dimensionsOf = (name: MetricName): string[][] => {
   const { labels }: Definition = METRICS[name];
-  return labels.length ? [['env'], ['env', ...labels]] : [['env']];
+  return [['env'], ...labels.map((_, index) => ['env', ...labels.slice(0, index + 1)])];
 };
 
 /** Members of a log line: `_aws` says which of the others are dimensions and which the value. */

@@ -12,6 +12,7 @@ export class OutboxEntry extends Table {
   declare attempts: number;
   declare publications: number;
   declare lastError: string | null;
+  /** since when it waits to be published, for the first time or again */
   declare createdAt: Date;
   declare availableAt: Date;
   declare publishedAt: Date | null;
@@ -45,6 +46,15 @@ export const leaseEntry = async (knex: Knex, id: number, leaseSeconds: number) =
     .whereNull('published_at')
     .where('available_at', '<=', now())) === 1;
 
+/** How long the longest waiting entry has been waiting, in seconds; 0 when none is. */
+export async function oldestUnpublishedAge(knex: Knex): Promise<number> {
+  const [oldest] = await OutboxEntry.query(knex)
+    .whereNull('published_at')
+    .select(raw('TIMESTAMPDIFF(MICROSECOND, MIN(created_at), UTC_TIMESTAMP(6)) / 1e6').as('age'))
+    .castTo<{ age: number | null }[]>();
+  return oldest?.age ?? 0;
+}
+
 export const markPublished = (transaction: Knex, id: number) =>
   OutboxEntry.query(transaction)
     .patch({ publishedAt: now(), lastError: null, publications: raw('publications + 1') })
@@ -64,7 +74,7 @@ export async function republish(
   atMost: number,
 ): Promise<'again' | 'waiting' | 'exhausted'> {
   const again = await OutboxEntry.query(knex)
-    .patch({ publishedAt: null, attempts: 0, availableAt: now() })
+    .patch({ publishedAt: null, attempts: 0, createdAt: now(), availableAt: now() })
     .where({ job_id: jobId })
     .whereNotNull('published_at')
     .where('publications', '<', atMost);

@@ -64,7 +64,7 @@ test('commands, events, metrics and names on the page are those of the system', 
   for (const [, script = ''] of page.matchAll(/npm run (?:-s )?([\w-]+)/g)) t.true(script in scripts, script);
 
   t.deepEqual(
-    [...new Set(page.match(/media_(?!processing_jobs|outbox)\w+_(total|seconds|jobs)\b/g))].sort(),
+    [...new Set(page.match(/media_(?!processing_jobs)\w+_(total|seconds|jobs)\b/g))].sort(),
     Object.keys(METRICS).sort(),
   );
 

@@ -7,16 +7,25 @@ import { extractMetrics } from '../support/embedded-metrics.ts';
 function recorded(level: string, deadLetters: () => Promise<number> = async () => 2) {
   const lines: string[] = [];
   const log = createLog({ level, env: 'staging', version: '1' }, { write: (line) => void lines.push(line) });
-  return { metrics: createMetrics({ inflightJobs: async () => 3, deadLetters }, log), lines };
+  return {
+    metrics: createMetrics(
+      { inflightJobs: async () => 3, deadLetters, oldestUnpublished: async () => 4.5 },
+      log,
+    ),
+    lines,
+  };
 }
 
-test('every metric is a CloudWatch metric for the environment, and by each of its labels', (t) => {
+test('every metric is a CloudWatch metric for the environment, by its first label, by its first two', (t) => {
   for (const name of Object.keys(METRICS) as MetricName[]) {
     const { labels, unit } = METRICS[name];
     const values = Object.fromEntries(labels.map((label) => [label, `a ${label}`]));
     // the test gives each metric exactly the labels of its definition
     const line = { env: 'staging', ...measured(name, 1.5, values as LabelsOf<MetricName>) };
-    const dimensions = [{ env: 'staging' }, ...(labels.length ? [{ env: 'staging', ...values }] : [])];
+    const pairs = Object.entries(values);
+    const dimensions = [0, 1, 2]
+      .filter((count) => count <= pairs.length)
+      .map((count) => ({ env: 'staging', ...Object.fromEntries(pairs.slice(0, count)) }));
     t.deepEqual(extractMetrics(JSON.stringify(line)), [
       { namespace: 'ToqMedia', name, unit, value: 1.5, dimensions },
     ]);
@@ -34,10 +43,12 @@ test('a measurement is logged whatever the level of the log is', async (t) => {
       ['media_processing_duration_seconds', 12.5],
       ['media_processing_inflight_jobs', 3],
       ['media_processing_dlq_messages_total', 2],
+      ['media_outbox_oldest_age_seconds', 4.5],
     ],
   );
   t.deepEqual(extracted[0]?.dimensions, [
     { env: 'staging' },
+    { env: 'staging', provider: 'STEP_FUNCTIONS' },
     { env: 'staging', provider: 'STEP_FUNCTIONS', status: 'SUCCEEDED' },
   ]);
 });
@@ -58,7 +69,7 @@ test('a figure that cannot be had is left out, and the others are told', async (
   await metrics.logGauges();
   t.deepEqual(
     lines.flatMap(extractMetrics).map(({ name }) => name),
-    ['media_processing_inflight_jobs'],
+    ['media_processing_inflight_jobs', 'media_outbox_oldest_age_seconds'],
   );
   const { text } = await metrics.exposition();
   t.regex(text, /^media_processing_inflight_jobs 3$/m);

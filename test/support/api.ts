@@ -59,7 +59,10 @@ export async function startApi(options: ApiOptions = {}) {
       },
     }),
   );
-  const metrics = createMetrics({ inflightJobs: async () => 3, deadLetters: async () => 0 }, log);
+  const metrics = createMetrics(
+    { inflightJobs: async () => 3, deadLetters: async () => 0, oldestUnpublished: async () => 0 },
+    log,
+  );
   const app = createApp({
     config: CONFIG,
     media: options.media ?? fake.media,

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { openDatabase } from '../../../service/models/database.ts';
+import { oldestUnpublishedAge } from '../../../service/models/outbox.ts';
 import { createLeader } from '../../../service/workers/leader.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
@@ -112,6 +113,28 @@ test.serial('an outage is outlasted with growing pauses, and the last error is k
   await makeDue(world);
   t.deepEqual(await world.workers.outboxRelay.runOnce(), { published: 1 });
 });
+
+test.serial(
+  'the longest waiting job tells how long nothing was published, and one to be published again begins anew',
+  async (t) => {
+    const world = mediaWorld(database);
+    t.is(await oldestUnpublishedAge(world.knex), 0, 'nothing waits');
+    world.queue.failure = new Error('down');
+    await received(world, 1);
+    await age(world, 'media_outbox', ['created_at'], 7);
+    await received(world, 1);
+    const seconds = await oldestUnpublishedAge(world.knex);
+    t.true(seconds >= 7 * 60 && seconds < 8 * 60, String(seconds));
+
+    world.queue.failure = null;
+    await makeDue(world);
+    await world.workers.outboxRelay.runOnce();
+    t.is(await oldestUnpublishedAge(world.knex), 0, 'all are published');
+    await ageJobs(world);
+    t.like(await world.workers.reconciler.runOnce(), { republished: 2 });
+    t.true((await oldestUnpublishedAge(world.knex)) < 60);
+  },
+);
 
 test.serial('two relays at the same time publish an entry once', async (t) => {
   const world = mediaWorld(database);
