@@ -1,10 +1,23 @@
 import * as pulumi from '@pulumi/pulumi';
 import { denyInsecureTransport, type Statement, type Text } from './policies.ts';
 
+/** How long a presigned URL of the service can live, in seconds. */
+export const LONGEST_LIFE = { upload: 900, download: 3600 };
+
+const denyOldUrls = (sid: string, actions: string[], objects: Text, seconds: number): Statement => ({
+  Sid: sid,
+  Effect: 'Deny',
+  Principal: '*',
+  Action: actions,
+  Resource: objects,
+  Condition: { NumericGreaterThan: { 's3:signatureAge': String(seconds * 1000) } },
+});
+
 /**
  * Policy of the media bucket: TLS only; objects are deleted by `deleters` and by nobody else; what is put is encrypted
  * with `keyArn`. A put that names no encryption is fine, the bucket's default applies: hence the `Null` conditions,
- * without which a negated operator would also match the missing header.
+ * without which a negated operator would also match the missing header. A presigned URL, whatever it says itself, is good
+ * for no longer than ours are; requests that are signed in their headers have no such age.
  */
 export const mediaBucketPolicy = (bucketArn: Text, keyArn: Text, deleters: Text[]): Statement[] => {
   const objects = pulumi.interpolate`${bucketArn}/*`;
@@ -40,6 +53,13 @@ export const mediaBucketPolicy = (bucketArn: Text, keyArn: Text, deleters: Text[
         StringNotEquals: { 's3:x-amz-server-side-encryption-aws-kms-key-id': keyArn },
       },
     },
+    denyOldUrls('DenyOldUploadUrls', ['s3:PutObject'], objects, LONGEST_LIFE.upload),
+    denyOldUrls(
+      'DenyOldDownloadUrls',
+      ['s3:GetObject', 's3:GetObjectVersion'],
+      objects,
+      LONGEST_LIFE.download,
+    ),
   ];
 };
 

@@ -1,5 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import { z } from 'zod';
+import { LONGEST_LIFE } from './bucket-policies.ts';
 
 const Positive = z.int().positive();
 const Seconds = z.number().positive();
@@ -103,7 +104,7 @@ export const Configuration = z.strictObject({
     logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     uploads: z
       .strictObject({
-        urlTtlSeconds: Positive.max(900).optional(),
+        urlTtlSeconds: Positive.max(LONGEST_LIFE.upload).optional(),
         maxFilesPerRequest: Positive.optional(),
         maxFilesPerBatch: Positive.max(100).optional(),
         maxFileBytes: Positive.optional(),
@@ -111,7 +112,7 @@ export const Configuration = z.strictObject({
         expiryHours: z.number().positive().optional(),
       })
       .default({}),
-    downloadUrlTtlSeconds: Positive.optional(),
+    downloadUrlTtlSeconds: Positive.max(LONGEST_LIFE.download).optional(),
     workers: z
       .strictObject({
         outboxIntervalSeconds: Seconds.optional(),

@@ -80,7 +80,7 @@ export class Storage extends pulumi.ComponentResource {
             status: 'Enabled',
             filter: { prefix: '' },
             expiration: { days: args.accessLogDays },
-            abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+            abortIncompleteMultipartUpload: { daysAfterInitiation: ABANDONED_AFTER_DAYS },
           },
         ],
       },
@@ -136,6 +136,9 @@ export class Storage extends pulumi.ComponentResource {
   }
 }
 
+/** A bundle is written within minutes: parts that are a day old belong to none. */
+const ABANDONED_AFTER_DAYS = 1;
+
 /** What a browser needs: the headers that a presigned PUT has signed, and the ETag that `complete` takes. */
 const corsRule = (allowedOrigins: string[]) => ({
   allowedOrigins,
@@ -165,6 +168,6 @@ const mediaLifecycle = (
     filter: { prefix: '' },
     noncurrentVersionExpiration: { noncurrentDays: keepNoncurrentDays },
     expiration: { expiredObjectDeleteMarker: true },
-    abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+    abortIncompleteMultipartUpload: { daysAfterInitiation: ABANDONED_AFTER_DAYS },
   },
 ];

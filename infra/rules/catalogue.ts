@@ -5,7 +5,9 @@ import { identityRules } from './identity.ts';
 import { messagingRules } from './messaging.ts';
 import { networkRules } from './network.ts';
 import { operationsRules } from './operations.ts';
+import { presignedUrlRules } from './presigned-urls.ts';
 import { type Declared, type Estate, EVERY_TYPE, estateOf, type Rule } from './rule.ts';
+import { safekeepingRules } from './safekeeping.ts';
 import { machineRules } from './state-machines.ts';
 import { storageRules } from './storage.ts';
 import { type Suppression, suppressions } from './suppressions.ts';
@@ -13,6 +15,8 @@ import { type Suppression, suppressions } from './suppressions.ts';
 /** Every rule that the stacks of real accounts obey. */
 export const rules: Rule[] = [
   ...storageRules,
+  ...presignedUrlRules,
+  ...safekeepingRules,
   ...messagingRules,
   ...databaseRules,
   ...functionRules,
@@ -26,8 +30,10 @@ export const rules: Rule[] = [
 /** One fault of one resource. */
 export interface Finding {
   rule: string;
+  stack: string;
   /** `sqs/queue:Queue::queues-jobs` */
   resource: string;
+  urn: string;
   fault: string;
 }
 
@@ -45,7 +51,9 @@ export function findings(rule: Rule, resources: Declared[]): Finding[] {
   return subjects(rule, estate).flatMap((resource) =>
     rule.faults(resource, estate).map((fault) => ({
       rule: rule.id,
+      stack: resource.urn.split(':')[2] ?? '',
       resource: `${resource.type.replace('aws:', '')}::${resource.name}`,
+      urn: resource.urn,
       fault,
     })),
   );
@@ -60,8 +68,11 @@ const glob = (pattern: string) =>
   );
 
 /** Whether a suppression excuses a finding. */
-export const excuses = ({ rule, resource, fault = '*' }: Suppression, finding: Finding) =>
-  rule === finding.rule && glob(resource).test(finding.resource) && glob(fault).test(finding.fault);
+export const excuses = ({ rule, stack = '*', resource, fault = '*' }: Suppression, finding: Finding) =>
+  rule === finding.rule &&
+  glob(stack).test(finding.stack) &&
+  glob(resource).test(finding.resource) &&
+  glob(fault).test(finding.fault);
 
 /** What of the findings nobody has excused. */
 export const unexcused = (found: Finding[]) =>

@@ -36,6 +36,7 @@ export const containerRules: Rule[] = [
   },
   {
     id: 'ECS4',
+    also: ['ECS.12'],
     meaning: 'a cluster has Container Insights',
     of: ['ecs/cluster:Cluster'],
     faults: ({ inputs }) =>
@@ -50,6 +51,7 @@ export const containerRules: Rule[] = [
   },
   {
     id: 'ECS7',
+    also: ['ECS.9'],
     meaning: 'a container logs to a declared log group',
     of: [TASK],
     faults: (task, estate) =>
@@ -66,19 +68,24 @@ export const containerRules: Rule[] = [
   },
   {
     id: 'ECS.2',
-    meaning: 'a service has no public address, and its newest platform',
+    meaning: 'a service has no public address',
     of: [SERVICE],
-    faults: ({ inputs }) => [
-      ...unless(
+    faults: ({ inputs }) =>
+      unless(
         list(at(inputs, 'networkConfiguration.subnets')).length > 0 &&
           at(inputs, 'networkConfiguration.assignPublicIp') !== true,
         'has a public address',
       ),
-      ...unless((inputs.platformVersion ?? 'LATEST') === 'LATEST', 'an old platform'),
-    ],
+  },
+  {
+    id: 'ECS.10',
+    meaning: 'a service runs on the newest platform',
+    of: [SERVICE],
+    faults: ({ inputs }) => unless((inputs.platformVersion ?? 'LATEST') === 'LATEST', 'an old platform'),
   },
   {
     id: 'ECS.4',
+    also: ['ECS.20'],
     meaning: 'a container is not privileged, and not root',
     of: [TASK],
     faults: eachContainer(
@@ -93,18 +100,29 @@ export const containerRules: Rule[] = [
     faults: eachContainer((container) => at(container, 'readonlyRootFilesystem') === true, 'writable'),
   },
   {
-    id: 'ECS.9',
-    meaning: 'a task has a network of its own, and roles to run and to start with',
+    id: 'ECS.1',
+    also: ['ECS.17'],
+    meaning: 'a task has a network of its own',
     of: [TASK],
-    faults: ({ inputs }, estate) => [
-      ...unless(inputs.networkMode === 'awsvpc' && inputs.pidMode !== 'host', "shares the host's network"),
-      ...unless(
+    faults: ({ inputs }) => unless(inputs.networkMode === 'awsvpc', "shares the host's network"),
+  },
+  {
+    id: 'ECS.3',
+    meaning: "a task does not see the host's processes",
+    of: [TASK],
+    faults: ({ inputs }) => unless(inputs.pidMode !== 'host', "shares the host's processes"),
+  },
+  {
+    id: 'TOQ-ECS-ROLES',
+    meaning: 'a task has one role to run with and another to be started with',
+    of: [TASK],
+    faults: ({ inputs }, estate) =>
+      unless(
         estate.byArn(inputs.taskRoleArn) &&
           estate.byArn(inputs.executionRoleArn) &&
           inputs.taskRoleArn !== inputs.executionRoleArn,
         'one role for both',
       ),
-    ],
   },
   {
     id: 'TOQ-ECS-IMAGE',

@@ -6,6 +6,7 @@ const INSTANCE = 'rds/instance:Instance';
 export const databaseRules: Rule[] = [
   {
     id: 'RDS2',
+    also: ['RDS.3'],
     meaning: "a database is encrypted with the stack's key",
     of: [INSTANCE],
     faults: ({ inputs }, estate) =>
@@ -16,18 +17,21 @@ export const databaseRules: Rule[] = [
   },
   {
     id: 'RDS3',
+    also: ['RDS.5'],
     meaning: 'a database stands by in a second zone',
     of: [INSTANCE],
     faults: ({ inputs }) => unless(inputs.multiAz === true, 'in one zone'),
   },
   {
     id: 'RDS6',
+    also: ['RDS.10'],
     meaning: 'a database takes IAM tokens in place of passwords',
     of: [INSTANCE],
     faults: ({ inputs }) => unless(inputs.iamDatabaseAuthenticationEnabled === true, 'takes passwords'),
   },
   {
     id: 'RDS10',
+    also: ['RDS.8'],
     meaning: 'a database cannot be deleted by mistake, and leaves a last snapshot',
     of: [INSTANCE],
     faults: ({ inputs, options }) =>
@@ -44,6 +48,7 @@ export const databaseRules: Rule[] = [
   },
   {
     id: 'RDS13',
+    also: ['RDS.11'],
     meaning: 'a database is backed up for a week at least, and its backups outlive it',
     of: [INSTANCE],
     faults: ({ inputs }) => [
@@ -62,13 +67,53 @@ export const databaseRules: Rule[] = [
     meaning: 'a database hands its logs to CloudWatch',
     of: [INSTANCE],
     faults: ({ inputs }) =>
-      unless(list(inputs.enabledCloudwatchLogsExports).includes('error'), 'keeps its logs to itself'),
+      ['error', 'slowquery'].flatMap((kind) =>
+        unless(list(inputs.enabledCloudwatchLogsExports).includes(kind), `keeps its log ${kind} to itself`),
+      ),
   },
   {
     id: 'RDS.13',
     meaning: 'a database takes minor versions by itself',
     of: [INSTANCE],
     faults: ({ inputs }) => unless(inputs.autoMinorVersionUpgrade === true, 'stays behind'),
+  },
+  {
+    id: 'RDS.6',
+    meaning: 'a database tells what its operating system does',
+    of: [INSTANCE],
+    faults: ({ inputs }) => unless(Number(inputs.monitoringInterval) > 0, 'no enhanced monitoring'),
+  },
+  {
+    id: 'RDS.17',
+    meaning: "a database's snapshots carry its tags",
+    of: [INSTANCE],
+    faults: ({ inputs }) => unless(inputs.copyTagsToSnapshot === true, 'snapshots without tags'),
+  },
+  {
+    id: 'RDS.25',
+    meaning: "a database's administrator has another name than everybody guesses",
+    of: [INSTANCE],
+    faults: ({ inputs }) =>
+      unless(
+        !['admin', 'root', 'postgres', 'undefined'].includes(String(inputs.username)),
+        'the name that everybody guesses',
+      ),
+  },
+  {
+    id: 'RDS.46',
+    meaning: 'a database is in private subnets',
+    of: [INSTANCE],
+    faults: ({ inputs }, estate) => {
+      const own = estate.of('awsx:ec2:Vpc').flatMap(({ outputs }) => list(outputs.privateSubnetIds));
+      const subnets = estate
+        .of('rds/subnetGroup:SubnetGroup')
+        .filter((group) => group.inputs.name === inputs.dbSubnetGroupName)
+        .flatMap((group) => list(group.inputs.subnetIds));
+      return unless(
+        subnets.length > 0 && subnets.every((subnet) => own.includes(subnet)),
+        'in a public subnet',
+      );
+    },
   },
   {
     id: 'TOQ-RDS-PASSWORD',

@@ -9,6 +9,7 @@ const RUNTIME = 'nodejs24.x';
 export const functionRules: Rule[] = [
   {
     id: 'L1',
+    also: ['Lambda.2'],
     meaning: `a function runs on the newest runtime (${RUNTIME}) and on arm64`,
     of: [FUNCTION],
     faults: ({ inputs }) => [
@@ -54,6 +55,7 @@ export const functionRules: Rule[] = [
   },
   {
     id: 'LambdaFunctionPublicAccessProhibited',
+    also: ['Lambda.1'],
     meaning: 'nobody outside the account invokes a function: no URL, no permission for everybody',
     of: [FUNCTION],
     faults: ({ inputs, outputs }, estate) => {
@@ -77,6 +79,16 @@ export const functionRules: Rule[] = [
         ),
       ];
     },
+  },
+  {
+    id: 'Lambda.5',
+    meaning: 'a function that is inside a VPC is in several zones',
+    of: [FUNCTION],
+    faults: ({ inputs }) =>
+      unless(
+        inputs.vpcConfig === undefined || list(at(inputs, 'vpcConfig.subnetIds')).length > 1,
+        'in one zone',
+      ),
   },
   {
     id: 'TOQ-LAMBDA-LOGS',

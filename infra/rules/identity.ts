@@ -1,4 +1,4 @@
-import { at, list, type Rule, type Statement, statements, unless } from './rule.ts';
+import { at, list, ownAccount, type Rule, type Statement, statements, unless } from './rule.ts';
 
 const ROLE = 'iam/role:Role';
 const POLICY = 'iam/rolePolicy:RolePolicy';
@@ -12,16 +12,26 @@ export const RESOURCE_POLICIES = {
   'cloudwatch/logResourcePolicy:LogResourcePolicy': 'policyDocument',
 } as const;
 
+/** Whether an action reads what a key has encrypted. */
+const decrypts = (action: unknown) => ['kms:Decrypt', 'kms:ReEncryptFrom'].includes(String(action));
+/** Whether a pattern of resources takes in every key, of whatever name. */
+const everyKey = (resource: unknown) => /^(\*|arn:aws:kms:[^:]*:[^:]*:(\*|key\/\*))$/.test(String(resource));
+
 const services = ({ Principal }: Statement) => list(at(Principal, 'Service')).map(String);
-/** Whether a statement names for whom a service comes: an account, a resource, or a log group of the account. */
-const sourced = ({ Condition = {} }: Statement) =>
+/** Whether a statement names for whom a service comes: our account, a resource or a log group of it, or a bucket. */
+const sourced = ({ Condition = {} }: Statement, account: string) =>
   Object.entries(Condition).some(
     ([operator, keys]) =>
       /^(StringEquals|ArnEquals|ArnLike)$/.test(operator) &&
       Object.entries(keys).some(
         ([key, value]) =>
           ['aws:SourceAccount', 'aws:SourceArn', 'kms:EncryptionContext:aws:logs:arn'].includes(key) &&
-          list(value).every((one) => /^\d{12}$|:\d{12}:|^arn:aws:s3:::[^*]+$/.test(String(one))),
+          list(value).every(
+            (one) =>
+              one === account ||
+              String(one).includes(`:${account}:`) ||
+              /^arn:aws:s3:::[^*]+$/.test(String(one)),
+          ),
       ),
   );
 
@@ -58,6 +68,7 @@ export const identityRules: Rule[] = [
   },
   {
     id: 'IAM.21',
+    also: ['IAM.1'],
     meaning: 'no role has an action with a wildcard, or everything but something',
     of: [POLICY],
     faults: ({ inputs }) =>
@@ -68,6 +79,20 @@ export const identityRules: Rule[] = [
         ...unless(NotAction === undefined && NotResource === undefined, 'everything but something'),
         ...unless(list(Resource).length > 0, 'names no resource'),
       ]),
+  },
+  {
+    id: 'KMS.2',
+    also: ['KMS.1'],
+    meaning: 'no role decrypts with every key',
+    of: [POLICY],
+    faults: ({ inputs }) =>
+      statements(inputs.policy)
+        .filter(({ Effect, Action }) => Effect === 'Allow' && list(Action).some(decrypts))
+        .flatMap(({ Resource }) =>
+          list(Resource)
+            .filter(everyKey)
+            .map((resource) => `decrypts with ${resource}`),
+        ),
   },
   {
     id: 'TOQ-PASS-ROLE',
@@ -96,9 +121,16 @@ export const identityRules: Rule[] = [
       statements(inputs.assumeRolePolicy).flatMap((statement) => {
         const people = list(at(statement.Principal, 'AWS')).map(String);
         return [
-          ...unless(!services(statement).length || sourced(statement), 'trusts a service whoever sends it'),
           ...unless(
-            people.every((arn) => estate.byArn(arn)?.type === `aws:${ROLE}` || arn.endsWith(':root')),
+            !services(statement).length || sourced(statement, ownAccount(estate)),
+            'trusts a service whoever sends it',
+          ),
+          ...unless(
+            people.every(
+              (arn) =>
+                estate.byArn(arn)?.type === `aws:${ROLE}` ||
+                arn === `arn:aws:iam::${ownAccount(estate)}:root`,
+            ),
             'trusts a stranger',
           ),
           ...unless(
@@ -112,22 +144,26 @@ export const identityRules: Rule[] = [
   },
   {
     id: 'TOQ-SERVICE-GRANTS',
+    also: ['S3.6', 'SQS.3', 'SNS.4', 'KMS.5'],
     meaning:
       'a resource is open to an AWS service for this account only, and to nobody else who is not of it',
     of: Object.keys(RESOURCE_POLICIES),
-    faults: ({ type, inputs }) => {
+    faults: ({ type, inputs }, estate) => {
+      const account = ownAccount(estate);
       const property = Reflect.get(RESOURCE_POLICIES, type.replace('aws:', ''));
       return statements(inputs[property])
         .filter(({ Effect }) => Effect === 'Allow')
         .flatMap((statement) => [
           ...unless(
-            !services(statement).length || sourced(statement),
+            !services(statement).length || sourced(statement, account),
             `${statement.Sid ?? list(statement.Action).join()}: to ${services(statement).join(', ')}, whoever sends it`,
           ),
           ...unless(
-            services(statement).length > 0 ||
-              list(at(statement.Principal, 'AWS')).some((arn) => /^arn:aws:iam::\d{12}:/.test(String(arn))),
-            `${statement.Sid}: to everybody`,
+            statement.Principal !== '*' &&
+              list(at(statement.Principal, 'AWS')).every((arn) =>
+                String(arn).startsWith(`arn:aws:iam::${account}:`),
+              ),
+            `${statement.Sid}: to strangers`,
           ),
         ]);
     },

@@ -1,14 +1,13 @@
-import { at, deniesPlainHttp, isOwnKey, list, type Rule, unless } from './rule.ts';
+import { at, deniesPlainHttp, isOwnKey, json, list, type Rule, unless } from './rule.ts';
 
 const QUEUE = 'sqs/queue:Queue';
 const TOPIC = 'sns/topic:Topic';
-
-const json = (text: unknown): unknown => (typeof text === 'string' ? JSON.parse(text) : undefined);
 
 /** Rules for queues and topics. */
 export const messagingRules: Rule[] = [
   {
     id: 'SQS2',
+    also: ['SQS.1'],
     meaning: "a queue is encrypted with the stack's key",
     of: [QUEUE],
     faults: ({ inputs }, estate) => unless(isOwnKey(inputs.kmsMasterKeyId, estate), "not the stack's key"),

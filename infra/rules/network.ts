@@ -24,10 +24,28 @@ const sources = (rule: unknown) =>
     list(Reflect.get(Object(rule), key)),
   );
 
+/** That a service of AWS is reached from inside the VPC. */
+const endpointRule = (id: string, service: string, what: string): Rule => ({
+  id,
+  meaning: `${what} without leaving the VPC`,
+  of: [VPC],
+  faults: (vpc, estate) =>
+    unless(
+      estate
+        .of('ec2/vpcEndpoint:VpcEndpoint')
+        .some(
+          ({ inputs }) =>
+            inputs.vpcId === vpc.outputs.vpcId && String(inputs.serviceName).endsWith(`.${service}`),
+        ),
+      `no endpoint for ${service}`,
+    ),
+});
+
 /** Rules for the ways in and out. */
 export const networkRules: Rule[] = [
   {
     id: 'VPC7',
+    also: ['EC2.6'],
     meaning: 'a VPC keeps flow logs',
     of: [VPC],
     faults: (vpc, estate) =>
@@ -70,7 +88,20 @@ export const networkRules: Rule[] = [
       ),
   },
   {
+    id: 'EC2.15',
+    meaning: 'no subnet gives public addresses by itself',
+    of: [VPC],
+    faults: ({ inputs }) =>
+      unless(
+        list(inputs.subnetSpecs).every((subnet) => at(subnet, 'type') !== 'Public'),
+        'its public subnets do',
+      ),
+  },
+  endpointRule('EC2.55', 'ecr.api', 'the registry is reached'),
+  endpointRule('EC2.56', 'ecr.dkr', 'images are pulled'),
+  {
     id: 'TOQ-PRIVATE-SUBNETS',
+    also: ['ELB.13'],
     meaning: 'tasks, load balancers and VPC links are in private subnets, several of them',
     of: ['ecs/service:Service', BALANCER, 'apigatewayv2/vpcLink:VpcLink'],
     faults: ({ inputs }, estate) => {
@@ -84,6 +115,7 @@ export const networkRules: Rule[] = [
   },
   {
     id: 'EC23',
+    also: ['EC2.18', 'EC2.19', 'RDS8'],
     meaning: 'no security group lets the whole Internet in',
     of: [GROUP],
     faults: (group, estate) =>
@@ -106,6 +138,7 @@ export const networkRules: Rule[] = [
   },
   {
     id: 'ELB2',
+    also: ['ELB.5'],
     meaning: 'a load balancer keeps access logs',
     of: [BALANCER],
     faults: ({ inputs }, estate) =>
@@ -117,26 +150,36 @@ export const networkRules: Rule[] = [
   },
   {
     id: 'ALBHttpDropInvalidHeaderEnabled',
-    meaning: 'a load balancer drops invalid headers and desyncing requests',
+    also: ['ELB.4'],
+    meaning: 'a load balancer drops invalid headers',
     of: [BALANCER],
-    faults: ({ inputs }) => [
-      ...unless(inputs.dropInvalidHeaderFields === true, 'passes invalid headers on'),
-      ...unless(inputs.desyncMitigationMode !== 'monitor', 'passes desyncing requests on'),
-    ],
+    faults: ({ inputs }) => unless(inputs.dropInvalidHeaderFields === true, 'passes invalid headers on'),
+  },
+  {
+    id: 'ELB.12',
+    meaning: 'a load balancer does not pass on requests that could desync it from the service',
+    of: [BALANCER],
+    faults: ({ inputs }) =>
+      unless(
+        ['defensive', 'strictest'].includes(String(inputs.desyncMitigationMode)),
+        'passes desyncing requests on',
+      ),
   },
   {
     id: 'ELBDeletionProtectionEnabled',
+    also: ['ELB.6'],
     meaning: 'a load balancer cannot be deleted by mistake',
     of: [BALANCER],
     faults: ({ inputs }) => unless(inputs.enableDeletionProtection === true, 'can be deleted'),
   },
   {
     id: 'ELBTlsHttpsListenersOnly',
+    also: ['ELB.1', 'ELB.17', 'ELB.18'],
     meaning: 'a load balancer listens with TLS 1.2 or newer only',
     of: [LISTENER],
     faults: ({ inputs }) => [
       ...unless(['HTTPS', 'TLS'].includes(String(inputs.protocol)) && inputs.certificateArn, 'plain HTTP'),
-      ...unless(/TLS13|TLS-1-2/.test(String(inputs.sslPolicy)), 'old TLS'),
+      ...unless(/-(TLS13-1-[23]|FS-1-2-Res)-/.test(String(inputs.sslPolicy)), 'old TLS'),
     ],
   },
   {
@@ -147,6 +190,7 @@ export const networkRules: Rule[] = [
   },
   {
     id: 'APIG1',
+    also: ['APIGateway.9', 'PS6'],
     meaning: 'a stage keeps access logs, without headers or query strings',
     of: ['apigatewayv2/stage:Stage'],
     faults: ({ inputs }, estate) => [
@@ -163,6 +207,7 @@ export const networkRules: Rule[] = [
   },
   {
     id: 'APIG4',
+    also: ['APIGateway.8'],
     meaning: 'a route has an authorizer',
     of: ['apigatewayv2/route:Route'],
     faults: ({ inputs }) =>

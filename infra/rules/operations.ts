@@ -1,11 +1,8 @@
-import { at, EVERY_TYPE, isOwnKey, list, type Rule, unless } from './rule.ts';
+import { at, EVERY_TYPE, isOwnKey, json, list, PROVIDER, type Rule, unless } from './rule.ts';
 
 const GROUP = 'cloudwatch/logGroup:LogGroup';
 const ALARM = 'cloudwatch/metricAlarm:MetricAlarm';
-const PROVIDER = 'pulumi:providers:aws';
 const TAGS = ['Project', 'Environment', 'ManagedBy'];
-
-const json = (value: unknown): unknown => (typeof value === 'string' ? JSON.parse(value) : value);
 
 /** Rules for what watches, and for how things are declared. */
 export const operationsRules: Rule[] = [

@@ -11,16 +11,27 @@ export interface Declared {
   inputs: Record<string, unknown>;
   /** inputs and what the provider computes */
   outputs: Record<string, unknown>;
-  options: { protect: boolean; retainOnDelete: boolean; provider: string };
+  options: {
+    protect: boolean;
+    /** undefined where nobody can tell: the engine does not pass it on to policy packs */
+    retainOnDelete?: boolean | undefined;
+    /** URN of the provider, and what follows it */
+    provider: string;
+  };
 }
 
 /** In place of a type: whatever the AWS provider manages. */
 export const EVERY_TYPE = '*';
 
+/** Type of the provider that every resource goes through. */
+export const PROVIDER = 'pulumi:providers:aws';
+
 /** One requirement on every resource of a few types. */
 export interface Rule {
   /** cdk-nag's (AwsSolutions, NIST packs) or Security Hub's id, or a name of our own */
   id: string;
+  /** ids under which other catalogues ask for the same */
+  also?: string[];
   meaning: string;
   /** types, AWS's own without `aws:`; each of them must be declared, or the rule would hold of nothing */
   of: string[];
@@ -102,6 +113,15 @@ export const deniesPlainHttp = (policy: unknown, action: string) =>
   );
 
 const isArn = (value: unknown): value is string => typeof value === 'string' && value.startsWith('arn:');
+
+/** The account that the stack lives in, and no other: the one that its provider works in. */
+export const ownAccount = (estate: Estate) => {
+  const provider = estate.all.find(({ type }) => type === PROVIDER);
+  return String(list(json(provider?.inputs.allowedAccountIds))[0]);
+};
+
+/** The value that a JSON text stands for; a provider is given its settings as texts. */
+export const json = (value: unknown): unknown => (typeof value === 'string' ? JSON.parse(value) : value);
 
 /** Whether a value names a key of ours rather than one of AWS's aliases. */
 export const isOwnKey = (value: unknown, estate: Estate) =>

@@ -11,6 +11,7 @@ const arnsIn = (definition: unknown) => [
 export const machineRules: Rule[] = [
   {
     id: 'SF1',
+    also: ['StepFunctions.1'],
     meaning: 'a state machine logs every event, without its data, to an encrypted group of its own',
     of: [MACHINE],
     faults: ({ inputs }, estate) => {

@@ -1,17 +1,33 @@
-import { at, type Declared, deniesPlainHttp, isOwnKey, list, type Rule, statements, unless } from './rule.ts';
+import {
+  at,
+  type Declared,
+  deniesPlainHttp,
+  type Estate,
+  isOwnKey,
+  list,
+  type Rule,
+  statements,
+  unless,
+} from './rule.ts';
 
 const BUCKET = 's3/bucket:Bucket';
 const BLOCKS = ['blockPublicAcls', 'blockPublicPolicy', 'ignorePublicAcls', 'restrictPublicBuckets'];
 const HEADER = 's3:x-amz-server-side-encryption';
-/** What cannot be made again when it is gone. */
-const STATEFUL = [BUCKET, 'kms/key:Key', 'ecr/repository:Repository'];
+
+/** What is in force of a bucket's lifecycle. */
+const lifecycleOf = (bucket: Declared, estate: Estate) =>
+  estate
+    .about('s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration', 'bucket', bucket)
+    .flatMap(({ inputs }) => list(inputs.rules))
+    .filter((rule) => at(rule, 'status') === 'Enabled');
 
 const encryptionOf = (rules: unknown) => at(rules, 'applyServerSideEncryptionByDefault');
 
-/** Rules for what is kept: buckets, keys, secrets. */
+/** Rules for buckets. */
 export const storageRules: Rule[] = [
   {
     id: 'S1',
+    also: ['S3.9'],
     meaning: 'a bucket has server access logs',
     of: [BUCKET],
     faults: (bucket, estate) =>
@@ -26,6 +42,7 @@ export const storageRules: Rule[] = [
   },
   {
     id: 'S2',
+    also: ['S3.2', 'S3.3', 'S3.8', 'S3.12'],
     meaning: 'a bucket blocks public access in all four ways and knows no ACLs',
     of: [BUCKET],
     faults: (bucket, estate) => [
@@ -45,6 +62,7 @@ export const storageRules: Rule[] = [
   },
   {
     id: 'S10',
+    also: ['S3.5', 'PS3'],
     meaning: 'a bucket refuses plain HTTP, for itself and for its objects',
     of: [BUCKET],
     faults: (bucket, estate) =>
@@ -149,23 +167,27 @@ export const storageRules: Rule[] = [
   },
   {
     id: 'S3.13',
-    meaning:
-      'a bucket forgets in time: abandoned multipart uploads, and old versions or the objects themselves',
+    meaning: 'a bucket forgets old versions or the objects themselves in time',
     of: [BUCKET],
     faults: (bucket, estate) => {
-      const rules = estate
-        .about('s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration', 'bucket', bucket)
-        .flatMap(({ inputs }) => list(inputs.rules))
-        .filter((rule) => at(rule, 'status') === 'Enabled');
-      const some = (path: string) => rules.some((rule) => Number(at(rule, path)) > 0);
-      return [
-        ...unless(some('abortIncompleteMultipartUpload.daysAfterInitiation'), 'keeps abandoned uploads'),
-        ...unless(
-          some('noncurrentVersionExpiration.noncurrentDays') || some('expiration.days'),
-          'keeps everything for ever',
-        ),
-      ];
+      const some = (path: string) => lifecycleOf(bucket, estate).some((rule) => Number(at(rule, path)) > 0);
+      return unless(
+        some('noncurrentVersionExpiration.noncurrentDays') || some('expiration.days'),
+        'keeps everything for ever',
+      );
     },
+  },
+  {
+    id: 'PS8',
+    meaning: 'a bucket forgets the parts of an abandoned upload after a day',
+    of: [BUCKET],
+    faults: (bucket, estate) =>
+      unless(
+        lifecycleOf(bucket, estate).some(
+          (rule) => at(rule, 'abortIncompleteMultipartUpload.daysAfterInitiation') === 1,
+        ),
+        'keeps abandoned uploads',
+      ),
   },
   {
     id: 'TOQ-S3-ARCHIVE',
@@ -207,42 +229,5 @@ export const storageRules: Rule[] = [
           'a method too many',
         ),
       ]),
-  },
-  {
-    id: 'KMS5',
-    meaning: 'a key is rotated',
-    of: ['kms/key:Key'],
-    faults: ({ inputs }) => [
-      ...unless(inputs.enableKeyRotation === true, 'not rotated'),
-      ...unless(Number(inputs.deletionWindowInDays) === 30, 'gone before anybody notices'),
-    ],
-  },
-  {
-    id: 'SMG4',
-    meaning: 'a secret rotates by itself',
-    of: ['secretsmanager/secret:Secret'],
-    faults: (secret, estate) =>
-      secret.kind === 'read'
-        ? []
-        : unless(
-            estate.about('secretsmanager/secretRotation:SecretRotation', 'secretId', secret).length,
-            'no rotation',
-          ),
-  },
-  {
-    id: 'SecretsManagerUsingKMSKey',
-    meaning: "a secret is encrypted with the stack's key",
-    of: ['secretsmanager/secret:Secret'],
-    faults: ({ kind, inputs }, estate) =>
-      kind === 'read' ? [] : unless(isOwnKey(inputs.kmsKeyId, estate), "not the stack's key"),
-  },
-  {
-    id: 'TOQ-PROTECT',
-    meaning: 'what holds data cannot be destroyed by mistake and outlives the stack',
-    of: STATEFUL,
-    faults: ({ inputs, options }: Declared) => [
-      ...unless(options.protect && options.retainOnDelete, 'not protected and retained'),
-      ...unless(inputs.forceDestroy !== true, 'destroyed with all that is in it'),
-    ],
   },
 ];

@@ -46,13 +46,14 @@ const CACHE_LIMIT = 10_000;
 interface Vocabulary {
   /** patterns of resources */
   patterns: string[];
-  /** condition keys, in lower case */
-  keys: Set<string>;
+  /** condition keys, in lower case; with each the numbers that it is compared with */
+  keys: Map<string, number[]>;
 }
 
 /**
  * AWS's policy evaluation over the declared policies. Resources that match the same patterns of the same policies are one
- * to them, and so are contexts that agree in every key that they name: each such class is evaluated once.
+ * to them, and so are contexts that agree in every key that they name, or stand on the same side of every number that they
+ * compare it with: each such class is evaluated once.
  */
 export function createEvaluator({ accountId, policyOn }: Inventory) {
   const vocabularies = new Map<PolicyDocument, Vocabulary>();
@@ -62,10 +63,19 @@ export function createEvaluator({ accountId, policyOn }: Inventory) {
     const known = vocabularies.get(document);
     if (known) return known;
     const statements = statementsOf(document);
-    const conditions = statements.flatMap(({ Condition }) => Object.values(Condition));
+    const keys = new Map<string, number[]>();
+    for (const { Condition } of statements) {
+      for (const [operator, compared] of Object.entries(Condition)) {
+        for (const [name, value] of Object.entries(compared)) {
+          const key = name.toLowerCase();
+          const numbers = operator.startsWith('Numeric') ? [value].flat().map(Number) : [];
+          keys.set(key, [...(keys.get(key) ?? []), ...numbers]);
+        }
+      }
+    }
     const vocabulary = {
       patterns: [...new Set(statements.flatMap(({ Resource = [] }) => Resource))],
-      keys: new Set(conditions.flatMap((keys) => Object.keys(keys).map((key) => key.toLowerCase()))),
+      keys,
     };
     vocabularies.set(document, vocabulary);
     return vocabulary;
@@ -80,6 +90,13 @@ export function createEvaluator({ accountId, policyOn }: Inventory) {
     );
     const relevant = Object.entries(context)
       .filter(([key]) => words.some(({ keys }) => keys.has(key.toLowerCase())))
+      .map(([key, value]) => {
+        const numbers = words.flatMap(({ keys }) => keys.get(key.toLowerCase()) ?? []);
+        return [
+          key,
+          numbers.length ? numbers.map((number) => Math.sign(Number(value) - number)) : value,
+        ] as const;
+      })
       .sort(([one], [other]) => (one < other ? -1 : 1));
     return JSON.stringify([principal.cacheAs, action, onResource?.holder, matched, relevant]);
   }

@@ -1,3 +1,4 @@
+import { parseTimestamp } from '../authorization.ts';
 import { readQuery, uriDecode } from '../canonical-request.ts';
 import type { SignedRequest } from '../door.ts';
 import { readRequest, type S3Request } from '../s3/request.ts';
@@ -31,6 +32,12 @@ const given = ({ header, query }: S3Request, name: string) => header(name) ?? qu
 
 const named = (arn: string, key: string) => `${arn}/${key}`;
 
+/** Milliseconds since a presigned URL was signed; a request that is signed in its headers has no such age. */
+const ageOf = (timestamp = '') => {
+  const signedAt = parseTimestamp(timestamp);
+  return signedAt && String(Date.now() - signedAt.getTime());
+};
+
 /** Condition keys of S3 (Service Authorization Reference, "Condition keys for Amazon S3"). */
 function contextOf(request: S3Request): Context {
   const { signed, query } = request;
@@ -38,6 +45,7 @@ function contextOf(request: S3Request): Context {
   const known: Record<string, string | undefined> = {
     's3:authType': signed.presigned ? 'REST-QUERY-STRING' : 'REST-HEADER',
     's3:signatureversion': 'AWS4-HMAC-SHA256',
+    's3:signatureAge': signed.presigned ? ageOf(query.get('X-Amz-Date')) : undefined,
     's3:x-amz-content-sha256': signed.payloadHash,
     [`s3:${SSE}`]: given(request, SSE),
     [`s3:${SSE_KEY}`]: given(request, SSE_KEY),

@@ -145,7 +145,7 @@ for (const stack of STACKS) {
     t.like(rules[1], {
       filter: { prefix: '' },
       noncurrentVersionExpiration: { noncurrentDays: 30 },
-      abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+      abortIncompleteMultipartUpload: { daysAfterInitiation: 1 },
     });
     t.is(rules.length, 2);
   });

@@ -519,6 +519,32 @@ test('a presigned upload may do what its signer may, and its tags need a permiss
   t.is(await status(await url('mediaconvert', 'stage=raw'), tagged), 403);
 });
 
+test('a presigned URL is refused when it is older than ours live, however long it says it lives', async (t) => {
+  const MINUTE = 60_000;
+  const signed = (minutesAgo: number) => ({
+    expiresIn: 6 * 3600,
+    signingDate: new Date(Date.now() - minutesAgo * MINUTE),
+  });
+  const upload = async (minutesAgo: number) => {
+    const url = await getSignedUrl(
+      s3('project-uploads'),
+      new PutObjectCommand({ Bucket, Key: PROJECT }),
+      signed(minutesAgo),
+    );
+    return (await fetch(url, { method: 'PUT', body: 'x' })).status;
+  };
+  const download = async (minutesAgo: number) => {
+    const url = await getSignedUrl(
+      s3('backend'),
+      new GetObjectCommand({ Bucket, Key: VARIANT }),
+      signed(minutesAgo),
+    );
+    return (await fetch(url)).status;
+  };
+  t.deepEqual([await upload(14), await upload(16)], [200, 403]);
+  t.deepEqual([await download(59), await download(61)], [200, 403]);
+});
+
 test('of several objects to delete, each refused one is named', async (t) => {
   const { Errors, Deleted } = await s3('backend').send(
     new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key: RAW }, { Key: VARIANT }] } }),

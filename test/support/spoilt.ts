@@ -38,6 +38,20 @@ export const opted =
       typed(type)(resource) ? { ...resource, options: { ...resource.options, ...options } } : resource,
     );
 
+/** A stack whose resources of a type go by other logical names, which no exception mentions. */
+export const renamed =
+  (type: string): Spoil =>
+  (resources) =>
+    resources.map((resource) =>
+      typed(type)(resource) ? { ...resource, name: `other-${resource.name}` } : resource,
+    );
+
+/** A stack with two mistakes. */
+export const both =
+  (one: Spoil, other: Spoil): Spoil =>
+  (resources) =>
+    other(one(resources));
+
 /** A stack with one resource more, about the first one of `owner`. */
 export const added =
   (type: string, owner: string, inputs: (owner: Declared) => Record<string, unknown>): Spoil =>
