@@ -27,18 +27,25 @@ const { values } = parseArgs({
   },
 });
 
-/** Those who look at the declared graph and at the machines; the language host sees no more. */
-const tests = [
+/** Those who look at the declared graph, and those who look at the machines; the language host sees no more. */
+const OF_PROGRAM = [
   ...globSync('test/infra/*.test.ts', { cwd: ROOT, exclude: ['**/language-host.test.ts'] }),
   'test/local/graph.test.ts',
+];
+const OF_MACHINES = [
   ...globSync('test/statemachines/*.test.ts', { cwd: ROOT }),
   'test/local/machines.test.ts',
 ];
+const imports = (files: string[]) => files.map((file) => `import '../${file}';\n`).join('');
 /** One file of all of them: AVA gives each file a process, and each process would load Pulumi again. */
-const TOGETHER = 'test/of-a-mutant.test.ts';
-const together = tests.map((file) => `import '../${file}';\n`).join('');
-const CHECKS: Check[] = [
-  { name: 'tests', arguments: [AVA, '--fail-fast', TOGETHER], seconds: 180 },
+const TOGETHER = {
+  program: { 'test/of-the-program.test.ts': imports(OF_PROGRAM) },
+  machines: { 'test/of-the-machines.test.ts': imports([...OF_MACHINES, ...OF_PROGRAM]) },
+};
+
+/** What looks at the program, or at the machines and then at the program that has them in it. */
+const checksOf = (kind: keyof typeof TOGETHER): Check[] => [
+  { name: 'tests', arguments: [AVA, '--fail-fast', ...Object.keys(TOGETHER[kind])], seconds: 180 },
   ...(values.demo ? [{ name: 'demo', arguments: ['local/demo.ts'], seconds: 180 }] : []),
 ];
 const DECLARED = 'bench/mutations/declared.ts';
@@ -69,11 +76,12 @@ interface Verdict {
 const UNCHANGED = 'declares the same';
 
 async function judge(mutant: Mutant, place: Sandbox): Promise<Verdict> {
-  if (mutant.file.endsWith('.ts')) {
+  const isProgram = mutant.file.endsWith('.ts');
+  if (isProgram) {
     const text = withoutPart(readFileSync(path.join(ROOT, mutant.file), 'utf8'), mutant);
     if (checkTypes(mutant.file, text)) return { mutant, by: 'types' };
   }
-  const killer = await place.killer(mutant, CHECKS);
+  const killer = await place.killer(mutant, checksOf(isProgram ? 'program' : 'machines'));
   if (killer) return { mutant, by: killer.check };
   return (await place.output(mutant, DECLARED)) === declared ? { mutant, by: UNCHANGED } : { mutant };
 }
@@ -89,7 +97,7 @@ async function work(place: Sandbox, queue: Mutant[], verdicts: Verdict[]) {
 }
 
 const places = Array.from({ length: Number.parseInt(values.workers, 10) }, () =>
-  sandbox(ROOT, { [TOGETHER]: together }),
+  sandbox(ROOT, { ...TOGETHER.program, ...TOGETHER.machines }),
 );
 const verdicts: Verdict[] = [];
 let declared: string | undefined;
@@ -97,7 +105,7 @@ try {
   const entry = readFileSync(path.join(ROOT, 'infra/index.ts'), 'utf8');
   const wrong = checkTypes('infra/index.ts', entry);
   if (wrong) throw new Error(`Without any mutant the program does not compile already: ${wrong}`);
-  const sound = await places[0]?.killer(undefined, CHECKS);
+  const sound = await places[0]?.killer(undefined, checksOf('machines'));
   if (sound) throw new Error(`Without any mutant the ${sound.check} fail already:\n${sound.said}`);
   console.log(`${chosen.length} of ${candidates.length} removals, seed ${values.seed}`);
   declared = await places[0]?.output(undefined, DECLARED);
