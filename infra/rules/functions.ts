@@ -84,11 +84,7 @@ export const functionRules: Rule[] = [
     id: 'Lambda.5',
     meaning: 'a function that is inside a VPC is in several zones',
     of: [FUNCTION],
-    faults: ({ inputs }) =>
-      unless(
-        inputs.vpcConfig === undefined || list(at(inputs, 'vpcConfig.subnetIds')).length > 1,
-        'in one zone',
-      ),
+    faults: ({ inputs }) => unless(list(at(inputs, 'vpcConfig.subnetIds')).length !== 1, 'in one zone'),
   },
   {
     id: 'TOQ-LAMBDA-LOGS',

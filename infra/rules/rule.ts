@@ -121,7 +121,8 @@ export const ownAccount = (estate: Estate) => {
 };
 
 /** The value that a JSON text stands for; a provider is given its settings as texts. */
-export const json = (value: unknown): unknown => (typeof value === 'string' ? JSON.parse(value) : value);
+export const json = (value: unknown): unknown =>
+  typeof value === 'string' && value !== '' ? JSON.parse(value) : value;
 
 /** Whether a value names a key of ours rather than one of AWS's aliases. */
 export const isOwnKey = (value: unknown, estate: Estate) =>
