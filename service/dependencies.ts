@@ -12,7 +12,7 @@ import type { Log } from './log.ts';
 import type { MediaDependencies } from './media/dependencies.ts';
 import { createMedia } from './media/media.ts';
 import { createMetrics } from './metrics.ts';
-import { openDatabase } from './models/database.ts';
+import { databaseCheck, openDatabase } from './models/database.ts';
 import { countUnfinishedJobs } from './models/job.ts';
 import { oldestUnpublishedAge } from './models/outbox.ts';
 import { createWorkers } from './workers/workers.ts';
@@ -83,9 +83,7 @@ export function connect(config: ServiceConfig, log: Log) {
       audience: config.JWT_AUDIENCE,
     }),
     checks: {
-      database: async () => {
-        await knex.raw('SELECT 1');
-      },
+      database: databaseCheck(knex),
       bucket: objects.reachable,
       queue: queue.reachable,
     },

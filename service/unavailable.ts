@@ -15,6 +15,8 @@ const DATABASE = [
   'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_SEQUENCE_TIMEOUT',
   'POOL_CLOSED',
+  // its password was changed: another task, which has the new one, takes over
+  'ER_ACCESS_DENIED_ERROR',
   'ER_CON_COUNT_ERROR',
   'ER_TOO_MANY_USER_CONNECTIONS',
   'ER_SERVER_SHUTDOWN',

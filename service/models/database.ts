@@ -61,6 +61,32 @@ export const databaseSettings = (address: DatabaseAddress): Knex.Config => ({
 /** Opens a pool. The caller ends it with `destroy()`. */
 export const openDatabase = (address: DatabaseAddress): Knex => knex(databaseSettings(address));
 
+/**
+ * A check that the database answers and lets new connections in. A changed password leaves the open ones alone: the pool
+ * would go on with those few, and refuse everybody else, for as long as nobody replaces the process.
+ */
+export function databaseCheck(pool: Knex): () => Promise<void> {
+  let denied: unknown;
+  // of tarn, knex's pool
+  const { pool: connections } = pool.client;
+  connections.on('createFail', (_: number, error: unknown) => {
+    if (isDenied(error)) denied = error;
+  });
+  connections.on('createSuccess', () => {
+    denied = undefined;
+  });
+  return async () => {
+    if (denied)
+      throw new Error('the database does not take the password that was read at the start', {
+        cause: denied,
+      });
+    await pool.raw('SELECT 1');
+  };
+}
+
+const isDenied = (error: unknown) =>
+  error instanceof Error && 'code' in error && error.code === 'ER_ACCESS_DENIED_ERROR';
+
 /** MySQL's ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK: "try restarting transaction". */
 const RESTART = new Set([1205, 1213]);
 const ATTEMPTS = 6;

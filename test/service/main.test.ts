@@ -160,6 +160,24 @@ test('a request that never ends does not hold the stop beyond the grace', async 
   t.true(lines.some((line) => line.includes('stop_overdue')));
 });
 
+test('a task whose password the database no longer takes is not ready, although its open connection still works', async (t) => {
+  const own = await startTestDatabase({ migrated: false });
+  t.teardown(() => own.stop());
+  const { origin } = await start(t, { DATABASE_PORT: String(own.address.port) });
+  const database = async () => {
+    const { checks } = (await (await fetch(`${origin}/readyz`)).json()) as { checks: { database: string } };
+    return checks.database;
+  };
+  t.is(await database(), 'ok');
+  await own.knex.raw("SET PASSWORD = PASSWORD('changed')");
+  t.is(await database(), 'ok', 'nobody has needed another connection yet');
+  for (let crowd = 1; crowd < 20 && (await database()) === 'ok'; crowd++) {
+    await Promise.all(Array.from({ length: 50 }, database));
+  }
+  t.is(await database(), 'failed');
+  t.is(await database(), 'failed', 'and stays so');
+});
+
 test('without a database it starts, says so, refuses with 503 and stops with 0', async (t) => {
   const { child, exit, origin, lines } = await start(t, { DATABASE_PORT: '9' });
   const ready = await fetch(`${origin}/readyz`);

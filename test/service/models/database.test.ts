@@ -1,5 +1,6 @@
 import test from 'ava';
-import { brokenUniqueKey, transact } from '../../../service/models/database.ts';
+import { brokenUniqueKey, databaseCheck, openDatabase, transact } from '../../../service/models/database.ts';
+import { isUnavailable } from '../../../service/unavailable.ts';
 import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
 
 let database: TestDatabase;
@@ -83,4 +84,25 @@ test('times are UTC, values that do not fit are refused', async (t) => {
   await t.throwsAsync(knex('accounts').insert({ id: 7, balance: 0, name: 'far too long' }), {
     message: /too long/,
   });
+});
+
+test('a changed password fails the check from the first connection that is refused until one is let in', async (t) => {
+  const own = await startTestDatabase({ migrated: false });
+  t.teardown(() => own.stop());
+  const pool = openDatabase({ ...own.address, poolSize: 2 });
+  t.teardown(() => pool.destroy());
+  const check = databaseCheck(pool);
+  await t.notThrowsAsync(check);
+
+  const open = await pool.transaction();
+  await open.raw("SET PASSWORD = PASSWORD('changed')");
+  const refused = await t.throwsAsync(pool.raw('SELECT 1'), { code: 'ER_ACCESS_DENIED_ERROR' });
+  t.true(isUnavailable(refused), 'worth trying again: another task takes over');
+  await open.commit();
+  await t.notThrowsAsync(async () => pool.raw('SELECT 1'), 'by the connection that is open');
+  await t.throwsAsync(check, { message: /password/ });
+
+  await pool.raw('SET PASSWORD = PASSWORD(?)', [own.address.password]);
+  await Promise.all([pool.raw('SELECT SLEEP(0.1)'), pool.raw('SELECT SLEEP(0.1)')]);
+  await t.notThrowsAsync(check);
 });
