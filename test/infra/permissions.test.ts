@@ -50,6 +50,14 @@ interface Question {
   context?: Record<string, string>;
 }
 
+/** A role that may not list is told 403 of an object that is not there, instead of 404: S3 takes the key as the prefix. */
+const asks = (role: string, key: string): Question => ({
+  role,
+  action: 's3:ListBucket',
+  on: mediaBucket(),
+  context: { 's3:prefix': key },
+});
+
 const viaS3 = { 'kms:ViaService': 's3.us-east-1.amazonaws.com' };
 const may = (): Question[] => [
   { role: 'lambda-start', action: 'sqs:ReceiveMessage', on: queue() },
@@ -62,11 +70,17 @@ const may = (): Question[] => [
     context: { 'kms:ViaService': 'sqs.us-east-1.amazonaws.com' },
   },
   { role: 'lambda-validate', action: 's3:GetObject', on: RAW },
-  { role: 'lambda-validate', action: 's3:ListBucket', on: mediaBucket(), context: { 's3:prefix': RAW } },
+  asks('lambda-validate', RAW),
+  asks('lambda-thumbnails', RAW),
+  asks('lambda-thumbnails', RENDITION),
+  asks('lambda-zip', RAW),
+  asks('backend', RAW),
+  asks('backend', STILL),
   { role: 'lambda-validate', action: 'kms:Decrypt', on: key(), context: viaS3 },
   { role: 'lambda-thumbnails', action: 's3:GetObject', on: RAW },
   { role: 'lambda-thumbnails', action: 's3:GetObject', on: RENDITION },
   { role: 'lambda-thumbnails', action: 's3:PutObject', on: STILL },
+  { role: 'lambda-thumbnails', action: 's3:PutObject', on: '28/processed/video/vertical/small/a.jpg' },
   { role: 'lambda-thumbnails', action: 's3:PutObject', on: '28/processed/project/doc/original/plan.pdf' },
   { role: 'lambda-thumbnails', action: 'kms:GenerateDataKey', on: key(), context: viaS3 },
   { role: 'lambda-zip', action: 's3:GetObject', on: RAW_VIDEO },
@@ -123,6 +137,7 @@ const mayNot = (): Question[] => [
   { role: 'lambda-validate', action: 'secretsmanager:GetSecretValue', on: callbackSecret() },
   { role: 'backend', action: 's3:DeleteObject', on: RAW },
   { role: 'backend', action: 's3:PutObject', on: STILL },
+  asks('backend', '28/'),
   { role: 'backend', action: 'states:StartExecution', on: machine('processing') },
   { role: 'backend', action: 'lambda:InvokeFunction', on: functionArn('zip') },
   { role: 'backend', action: 'secretsmanager:GetSecretValue', on: callbackSecret() },
