@@ -20,6 +20,9 @@ const LOG_RETENTION = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
+/** In the place of an image's digest: the stack builds the image. */
+export const BUILD = 'build';
+
 /** Every key of the stack's configuration; each is explained in Pulumi.staging.yaml. */
 export const Configuration = z.strictObject({
   account: z.strictObject({
@@ -93,7 +96,10 @@ export const Configuration = z.strictObject({
   service: z.strictObject({
     image: z
       .string()
-      .regex(/@sha256:[0-9a-f]{64}$/, 'must name the image by digest: repository@sha256:<64 hex digits>'),
+      .regex(
+        new RegExp(`^${BUILD}$|@sha256:[0-9a-f]{64}$`),
+        `must name the image by digest, repository@sha256:<64 hex digits>, or be ${BUILD}`,
+      ),
     version: z.string().min(1).optional(),
     cpu: z.literal([256, 512, 1024, 2048, 4096], 'must be a Fargate size: 256, 512, 1024, 2048 or 4096'),
     memoryMiB: z.int().min(512),

@@ -1,17 +1,21 @@
 import * as pulumi from '@pulumi/pulumi';
+import { BUILD } from './config.ts';
 import { Database } from './database.ts';
 import type { Entrance } from './entrance.ts';
 import { Fargate } from './fargate.ts';
 import { Registry } from './registry.ts';
 import { Service, type ServiceArgs } from './service.ts';
+import { ServiceImage } from './service-image.ts';
 
-export interface HostingArgs extends Omit<ServiceArgs, 'database' | 'repositoryArn'> {
+export interface HostingArgs extends Omit<ServiceArgs, 'database' | 'image' | 'repositoryArn'> {
   entrance: Entrance;
 }
 
-/** The service and what it lives on: its image's registry, its database, its cluster. */
+/** The service and what it lives on: its image and that image's registry, its database, its cluster. */
 export class Hosting extends pulumi.ComponentResource {
   readonly registry: Registry;
+  /** The service's, by digest. */
+  readonly image: pulumi.Output<string>;
   readonly database: Database;
   readonly service: Service;
   readonly fargate: Fargate;
@@ -28,6 +32,11 @@ export class Hosting extends pulumi.ComponentResource {
       { ...foundation, protect: settings.protectData },
       { parent: this },
     );
+    this.image =
+      settings.service.image === BUILD
+        ? new ServiceImage(`${name}-image`, { ...foundation, registry: this.registry }, { parent: this })
+            .reference
+        : pulumi.output(settings.service.image);
     this.database = new Database(
       `${name}-database`,
       { ...foundation, settings: settings.database, network, protect: settings.protectData },
@@ -35,7 +44,12 @@ export class Hosting extends pulumi.ComponentResource {
     );
     this.service = new Service(
       `${name}-service`,
-      { ...rest, database: this.database, repositoryArn: this.registry.repositoryArn },
+      {
+        ...rest,
+        database: this.database,
+        image: this.image,
+        repositoryArn: this.registry.repositoryArn,
+      },
       { parent: this },
     );
     this.fargate = new Fargate(
@@ -52,6 +66,7 @@ export class Hosting extends pulumi.ComponentResource {
     );
     this.registerOutputs({
       repositoryUrl: this.registry.repositoryUrl,
+      image: this.image,
       clusterName: this.fargate.clusterName,
     });
   }

@@ -116,7 +116,7 @@ export default async function stack() {
     opts,
   );
 
-  const { service, registry, fargate, database } = new Hosting(
+  const { service, registry, image, fargate, database } = new Hosting(
     'hosting',
     {
       ...foundation,
@@ -185,6 +185,7 @@ export default async function stack() {
     },
     taskDefinitionArn: service.taskDefinitionArn,
     repositoryUrl: registry.repositoryUrl,
+    image,
     clusterName: fargate.clusterName,
     serviceName: fargate.serviceName,
     // what `aws ecs run-task` takes

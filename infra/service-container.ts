@@ -14,7 +14,7 @@ export type ContainerEnvironment = {
 export type ContainerSecrets = Record<SecretVariable, Text>;
 
 export interface ContainerArgs {
-  image: string;
+  image: Text;
   port: number;
   environment: ContainerEnvironment;
   secrets: ContainerSecrets;

@@ -12,6 +12,8 @@ import { containerDefinitions, migrationDefinitions, settingsEnvironment } from 
 export interface ServiceArgs extends Foundation {
   settings: Settings;
   database: Database;
+  /** The container's, by digest. */
+  image: pulumi.Input<string>;
   /** Of the repository that the image is in. */
   repositoryArn: pulumi.Input<string>;
   bucket: EncryptedBucket;
@@ -81,8 +83,8 @@ export class Service extends pulumi.ComponentResource {
       { parent: this },
     );
 
-    const { image, port } = settings.service;
-    const container = { image, region: account.region, logGroup: logs.name };
+    const { port } = settings.service;
+    const container = { image: args.image, region: account.region, logGroup: logs.name };
     const databaseSecrets = {
       DATABASE_USER: pulumi.interpolate`${database.credentialsArn}:username::`,
       DATABASE_PASSWORD: pulumi.interpolate`${database.credentialsArn}:password::`,

@@ -22,6 +22,17 @@ export interface Modelled {
 /** What AWS would compute for a resource; undefined for a type that nobody has modelled. */
 export type Model = (resource: ModelledResource) => Modelled | undefined;
 
+export interface Question {
+  /** `aws:ecr/getImage:getImage` */
+  token: string;
+  inputs: Properties;
+  /** the declared provider that it goes through; empty for the default one */
+  provider: string;
+}
+
+/** What AWS would answer to a question; undefined for one that nobody has modelled. */
+export type Call = (question: Question) => Properties | undefined;
+
 export interface HarvestOptions {
   project: string;
   stack: string;
@@ -29,6 +40,7 @@ export interface HarvestOptions {
   config: Record<string, string>;
   secretKeys: string[];
   model: Model;
+  call: Call;
   program: () => Promise<unknown>;
   /** how long it may take, in milliseconds: a program that waits for something that never comes is given up */
   patience?: number;
@@ -55,6 +67,7 @@ async function harvestNow({
   config,
   secretKeys,
   model,
+  call,
   program,
   patience = 30_000,
 }: HarvestOptions): Promise<Graph> {
@@ -74,7 +87,9 @@ async function harvestNow({
         if (!modelled) problems.push(`${type} (${name}): nobody has modelled this type`);
         return { id: modelled?.id ?? name, state: { ...inputs, ...modelled?.state } };
       },
-      call({ token }) {
+      call({ token, inputs, provider = '' }) {
+        const answer = call({ token, inputs, provider });
+        if (answer) return answer;
         problems.push(`${token}: the program asks the cloud, which nobody has modelled`);
         throw new Error(problems.at(-1));
       },

@@ -229,6 +229,11 @@ export function models(place: Place): Model {
       const repositoryUrl = `${accountId}.dkr.ecr.${region}.amazonaws.com/${name}`;
       return { id: name, state: { arn: arn('ecr', `repository/${name}`), repositoryUrl } };
     },
+    // the same content has the same tag, and the same digest
+    'docker-build:index:Image': ({ inputs }) => {
+      const digest = `sha256:${createHash('sha256').update(JSON.stringify(inputs.tags)).digest('hex')}`;
+      return { id: digest, state: { digest } };
+    },
     'aws:ecr/lifecyclePolicy:LifecyclePolicy': ({ inputs }) => ({ id: text(inputs, 'repository') }),
     'aws:ecs/cluster:Cluster': ({ inputs }) => {
       const id = arn('ecs', `cluster/${text(inputs, 'name')}`);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import program from '../../infra/index.ts';
+import { calls } from './calls.ts';
 import type { Graph } from './graph.ts';
 import { type HarvestOptions, harvest } from './harvest.ts';
 import type { Manifest } from './manifest.ts';
@@ -50,6 +51,7 @@ export function stackInputs(stack: string, options: HarvestStackOptions = {}): S
       accountId: account.data?.id ?? '000000000000',
       ...options.endpoints,
     }),
+    call: calls,
   };
 }
 

@@ -45,7 +45,13 @@ const REFUSED: [string, ConfigOverrides, string, string][] = [
     'an image by tag',
     { service: { image: 'repository:latest' } },
     'toq-media:service.image',
-    'must name the image by digest: repository@sha256:<64 hex digits>',
+    'must name the image by digest, repository@sha256:<64 hex digits>, or be build',
+  ],
+  [
+    'a build spelt otherwise',
+    { service: { image: 'Build' } },
+    'toq-media:service.image',
+    'must name the image by digest, repository@sha256:<64 hex digits>, or be build',
   ],
   [
     'any origin',

@@ -1,8 +1,8 @@
 import test from 'ava';
-import type { Resource } from '../../local/graph/graph.ts';
+import type { Graph, Resource } from '../../local/graph/graph.ts';
 import { type ConfigOverrides, stackInputs } from '../../local/graph/program.ts';
-import { CALLBACK_SECRET, graphOf, STACKS } from '../support/graphs.ts';
-import { preview } from '../support/pulumi-engine.ts';
+import { CALLBACK_SECRET, graphOf, graphThatBuilds, STACKS } from '../support/graphs.ts';
+import { type Preview, preview } from '../support/pulumi-engine.ts';
 
 const previewOf = (stack: string, config: ConfigOverrides = {}, callbackSecret = CALLBACK_SECRET) =>
   preview(stackInputs(stack, { config, callbackSecret }));
@@ -13,12 +13,20 @@ const byName = (resources: Pick<Resource, 'type' | 'name' | 'inputs' | 'secrets'
     resources.map(({ type, name, inputs, secrets }) => [`${type} ${name}`, { inputs, secrets }]),
   );
 
-for (const stack of STACKS) {
-  test.serial(`${stack}: the CLI's language host loads the program and it ends without a word`, async (t) => {
-    const { exitCode, output, log, resources, outputs } = await previewOf(stack);
+const PREVIEWS: [string, () => Promise<Preview>, () => Promise<Graph>][] = [
+  ...STACKS.map((stack): (typeof PREVIEWS)[number] => [stack, () => previewOf(stack), () => graphOf(stack)]),
+  [
+    'staging that builds its image',
+    () => previewOf('staging', { service: { image: 'build' } }),
+    graphThatBuilds,
+  ],
+];
+for (const [title, previewed, declared] of PREVIEWS) {
+  test.serial(`${title}: the CLI's language host loads the program and it ends without a word`, async (t) => {
+    const { exitCode, output, log, resources, outputs } = await previewed();
     t.deepEqual({ exitCode, output, log }, { exitCode: 0, output: '', log: [] });
 
-    const graph = await graphOf(stack);
+    const graph = await declared();
     t.true(resources.length > 90);
     t.is(resources.length, graph.resources.length);
     t.deepEqual(byName(resources), byName(graph.resources));

@@ -505,6 +505,7 @@ for (const stack of STACKS) {
         ),
         taskDefinitionArn: Arn,
         repositoryUrl: z.string().endsWith('.amazonaws.com/toq-media'),
+        image: z.string().regex(/@sha256:[0-9a-f]{64}$/),
         clusterName: z.literal(`toq-media${suffix}`),
         serviceName: z.literal(`toq-media-service${suffix}`),
         migrations: z.strictObject({

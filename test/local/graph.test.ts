@@ -3,6 +3,7 @@ import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import test from 'ava';
 import { environments } from '../../lambdas/config.ts';
+import { calls } from '../../local/graph/calls.ts';
 import { harvest } from '../../local/graph/harvest.ts';
 import type { Manifest } from '../../local/graph/manifest.ts';
 import { models } from '../../local/graph/models.ts';
@@ -40,6 +41,7 @@ const evaluate = (program: () => Promise<unknown>, patience = 30_000) =>
     config: { 'sample:secret': 'hush' },
     secretKeys: ['sample:secret'],
     model: models({ region: 'us-east-1', accountId: ACCOUNT }),
+    call: calls,
     program,
   });
 

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { contextFilter } from '../../infra/build-context.ts';
 import { createQueues } from '../../local/queues.ts';
 import { createS3 } from '../../local/s3/service.ts';
 import { runContainer, startContainer } from '../support/container.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
-import { contextFilter, parseDockerfile, type Stage } from '../support/dockerfile.ts';
+import { parseDockerfile, type Stage } from '../support/dockerfile.ts';
 import { faults, instructionsOf } from '../support/dockerfile-rules.ts';
 import { ACCOUNT, openDoor, REGION, role } from '../support/front-door.ts';
 import { buildImage, type Image, readDockerfile } from '../support/image.ts';
@@ -83,7 +84,7 @@ test('each rule finds the Dockerfile that breaks it', async (t) => {
 });
 
 test('only what the image copies reaches the builder', async (t) => {
-  const inContext = contextFilter(await readFile(path.join(ROOT, '.dockerignore'), 'utf8'));
+  const inContext = contextFilter(ROOT);
   const copied = stages.flatMap((stage) =>
     instructionsOf(stage, 'COPY').flatMap(({ text, flags }) =>
       flags.from ? [] : text.split(/\s+/).slice(0, -1),

@@ -51,26 +51,3 @@ export function parseDockerfile(source: string): Stage[] {
   }
   return stages;
 }
-
-const escaped = (text: string) => text.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-const glob = (pattern: string) =>
-  pattern
-    .split(/(\*\*\/|\*)/)
-    .map((part) => ({ '**/': '(?:.*/)?', '*': '[^/]*' })[part] ?? escaped(part))
-    .join('');
-
-/**
- * Whether a path of the build context reaches the builder: the last line of `.dockerignore` that matches it, or a
- * folder above it, decides (docs.docker.com/build/concepts/context).
- */
-export function contextFilter(dockerignore: string): (path: string) => boolean {
-  const rules = dockerignore
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line && !line.startsWith('#'))
-    .map((line) => ({
-      keeps: line.startsWith('!'),
-      matches: new RegExp(`^${glob(line.replace(/^!/, '').replace(/^\/|\/$/g, ''))}(?:/|$)`),
-    }));
-  return (path) => rules.findLast(({ matches }) => matches.test(path))?.keeps ?? true;
-}

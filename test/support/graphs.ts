@@ -28,6 +28,10 @@ export function graphWithDatabase(): Promise<Graph> {
   return harvestStack('production', { callbackSecret: CALLBACK_SECRET, config: { database } });
 }
 
+/** Staging whose stack builds the service's image. */
+export const graphThatBuilds = (): Promise<Graph> =>
+  harvestStack('staging', { callbackSecret: CALLBACK_SECRET, config: { service: { image: 'build' } } });
+
 /** Resources of a type such as `sqs/queue:Queue`. */
 export const ofType = (graph: Graph, type: string): Resource[] =>
   graph.resources.filter((resource) => resource.type === `aws:${type}`);

@@ -3,7 +3,8 @@ import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { contextFilter, parseDockerfile, type Stage } from './dockerfile.ts';
+import { contextFilter } from '../../infra/build-context.ts';
+import { parseDockerfile, type Stage } from './dockerfile.ts';
 
 const run = promisify(execFile);
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -36,7 +37,7 @@ export function settingsOf(stage: Stage) {
  * machine's sh and npm. The last stage's own RUN lines would change /usr of this machine, so they are left out.
  */
 async function build(stages: Stage[], work: string): Promise<string> {
-  const inContext = contextFilter(await readFile(path.join(ROOT, '.dockerignore'), 'utf8'));
+  const inContext = contextFilter(ROOT);
   const inside = (stage: string, ...names: string[]) => path.join(work, stage, ...names);
   for (const [index, { name = 'image', instructions }] of stages.entries()) {
     let workdir = '/';

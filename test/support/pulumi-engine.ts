@@ -126,7 +126,7 @@ async function runHost(project: z.output<typeof Project>, inputs: StackInputs, a
 
 type Seen = Pick<Preview, 'log' | 'resources' | 'outputs'>;
 
-function monitor({ project, stack, model }: StackInputs, seen: Seen, root: { urn: string }) {
+function monitor({ project, stack, model, call }: StackInputs, seen: Seen, root: { urn: string }) {
   const declare = (type: string, name: string, parent: string, raw: Properties) => {
     const urn = urnOf(project, stack, type, name, parent);
     if (seen.resources.some((resource) => resource.urn === urn))
@@ -148,15 +148,18 @@ function monitor({ project, stack, model }: StackInputs, seen: Seen, root: { urn
   };
 
   /** URN → id of what components of other providers make */
-  const elsewhere = new Map<string, string>();
+  const elsewhere = new Map<unknown, string>();
+  const made = (urn: unknown) => elsewhere.has(urn) && { urn, id: elsewhere.get(urn), state: {} };
 
   const handlers = {
     invoke: answer((request: ResourceInvokeRequest) => {
-      const { urn } = z.object({ urn: z.string() }).parse(request.getArgs()?.toJavaScript());
-      const id = elsewhere.get(urn);
-      if (request.getTok() !== 'pulumi:pulumi:getResource' || id === undefined)
-        throw new Error(`${request.getTok()} (${urn}): nobody has modelled this call`);
-      return new ResourceInvokeResponse().setReturn(Struct.fromJavaScript({ urn, id, state: {} }));
+      const token = request.getTok();
+      const inputs = request.getArgs()?.toJavaScript() ?? {};
+      const provider = request.getProvider();
+      const known =
+        token === 'pulumi:pulumi:getResource' ? made(inputs.urn) : call({ token, inputs, provider });
+      if (!known) throw new Error(`${token} (${JSON.stringify(inputs)}): nobody has modelled this call`);
+      return new ResourceInvokeResponse().setReturn(Struct.fromJavaScript(structOf(known)));
     }),
     getDeploymentInfo: answer(() => new DeploymentInfo().setSupportedfeaturesList(FEATURES)),
     registerResource: answer((request: RegisterResourceRequest) => {
