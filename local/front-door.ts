@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { readAuthorization } from './authorization.ts';
 import { AwsError, sendAwsError } from './aws-error.ts';
 import { readHeaders, readQuery, splitTarget } from './canonical-request.ts';
 import type { Credentials } from './credentials.ts';
 import type { AwsService, SignedRequest } from './door.ts';
+import { type Listening, listening } from './listening.ts';
 import { sha256Hex, verifySignature } from './sigv4.ts';
 import { xmlDocument, xmlElement } from './xml.ts';
 
@@ -24,12 +24,6 @@ export interface DoorOptions {
   /** told of what is a bug or weather, never of a refusal */
   report?: (error: unknown) => void;
   now?: () => Date;
-}
-
-export interface Door {
-  url: string;
-  port: number;
-  close(): Promise<void>;
 }
 
 const MEBIBYTE = 1_048_576;
@@ -103,7 +97,7 @@ const anonymous = (service: string) =>
     : new AwsError('MissingAuthenticationToken', 403, 'Request is missing Authentication Token');
 
 /** Opens the one HTTP endpoint of the local cloud, on 127.0.0.1. */
-export async function startDoor(options: DoorOptions): Promise<Door> {
+export async function startDoor(options: DoorOptions): Promise<Listening> {
   const { services, credentials, region, now = () => new Date() } = options;
   const report = options.report ?? ((error: unknown) => console.error(error));
 
@@ -174,18 +168,5 @@ export async function startDoor(options: DoorOptions): Promise<Door> {
   // Node would say "100 Continue" at once; S3 says it after the signature, so that a refused body is never sent.
   server.on('checkContinue', listener);
   server.on('clientError', answerBrokenRequest);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    close: () =>
-      new Promise((resolve, reject) => {
-        server.close((error) => (error ? reject(error) : resolve()));
-        server.closeAllConnections();
-      }),
-  };
+  return listening(server, options.port);
 }

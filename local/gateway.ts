@@ -1,11 +1,11 @@
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { readAuthorization } from './authorization.ts';
 import { AwsError } from './aws-error.ts';
 import type { Credentials } from './credentials.ts';
 import type { Caller } from './door.ts';
 import type { HttpApi } from './graph/manifest.ts';
+import { listening } from './listening.ts';
 import { sha256Hex, verifySignature } from './sigv4.ts';
 
 /** The most that an HTTP API passes on ("Amazon API Gateway quotas"). */
@@ -178,17 +178,5 @@ export async function startGateway(options: GatewayOptions) {
   const server = createServer((request, response) => {
     pass(request, response).catch((error) => refuse(response, error));
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listening(server, options.port);
 }

@@ -6,6 +6,7 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import type { Activity } from '../activity.ts';
 import type { Controls } from '../controls.ts';
+import { listening } from '../listening.ts';
 import { createOverview } from './overview.ts';
 
 /**
@@ -118,19 +119,12 @@ export async function startConsole({ port, controls, activity, knex, jwks }: Con
       else json(response, 400, { error: error instanceof Error ? error.message : String(error) });
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
+  const { close } = await listening(server, port);
   return {
     url,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => {
-          overview.close();
-          resolve();
-        });
-        server.closeAllConnections();
-      }),
+    close: async () => {
+      await close();
+      overview.close();
+    },
   };
 }

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
+import { listening } from '../../local/listening.ts';
 
 /**
  * What happens to a request: nothing, an answer of its own (true: it has answered), or the answer cut after so many
@@ -36,11 +35,8 @@ export async function faultyProxy(
     upstream.on('error', () => outgoing.destroy());
     incoming.on('error', () => upstream.destroy());
     incoming.pipe(upstream);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.close();
-    server.closeAllConnections();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { url, close } = await listening(server);
+  t.teardown(close);
+  return url;
 }
