@@ -1,0 +1,78 @@
+import test from 'ava';
+import type { Properties } from '../../local/graph/graph.ts';
+import { graphOf, graphWithDatabase, ofType } from '../support/graphs.ts';
+
+/**
+ * Settings that no rule asks for and nothing else of ours reads, so that only AWS would notice their absence: each with
+ * what would happen.
+ */
+const SETTINGS: [type: string, name: RegExp, settings: Properties, otherwise: string][] = [
+  [
+    'apigatewayv2/integration:Integration',
+    /^entrance-api-/,
+    { integrationMethod: 'ANY', payloadFormatVersion: '1.0', integrationType: 'HTTP_PROXY' },
+    'API Gateway refuses a private integration without a method, or with another payload format',
+  ],
+  [
+    'lb/loadBalancer:LoadBalancer',
+    /^entrance-load-balancer$/,
+    { idleTimeout: 60, loadBalancerType: 'application' },
+    'the service, which keeps idle connections for 65 s, would close one that the balancer is about to use',
+  ],
+  [
+    'secretsmanager/secret:Secret',
+    /^callback-secret$/,
+    { recoveryWindowInDays: 7 },
+    'a secret deleted by mistake stays for a month, and its name with it',
+  ],
+  [
+    'kms/key:Key',
+    /^encryption$/,
+    { deletionWindowInDays: 30 },
+    'less time to notice that a key was scheduled for deletion, with which every object is lost',
+  ],
+];
+
+const graphs = await Promise.all([graphOf('staging'), graphOf('production'), graphWithDatabase()]);
+
+for (const [type, name, settings, otherwise] of SETTINGS) {
+  test(`${type.split(':')[1]} ${Object.keys(settings).join(', ')}: otherwise ${otherwise}`, (t) => {
+    const found = graphs.flatMap((graph) =>
+      ofType(graph, type).filter((resource) => resource.kind === 'custom' && name.test(resource.name)),
+    );
+    t.true(found.length > 0);
+    for (const { inputs } of found) t.like(inputs, settings);
+  });
+}
+
+test('an alert is mailed to whom the settings name', async (t) => {
+  for (const stack of ['staging', 'production']) {
+    const graph = await graphOf(stack);
+    const [topic] = ofType(graph, 'sns/topic:Topic');
+    const subscriptions = ofType(graph, 'sns/topicSubscription:TopicSubscription');
+    t.deepEqual(
+      subscriptions.map(({ inputs }) => inputs),
+      [{ topic: topic?.outputs.arn, protocol: 'email', endpoint: 'alerts@toq.com.br' }],
+    );
+  }
+});
+
+test('a replaced callback secret stays behind, for requests that were signed with it', async (t) => {
+  const [version] = ofType(await graphOf('production'), 'secretsmanager/secretVersion:SecretVersion');
+  t.true(version?.options.retainOnDelete);
+});
+
+test('autoscaling moves the number of tasks, and a deployment does not set it back', async (t) => {
+  const [service] = ofType(await graphOf('production'), 'ecs/service:Service');
+  t.deepEqual(service?.options.ignoreChanges, ['desiredCount']);
+});
+
+test('only what MediaConvert says of jobs in our queue is an event of ours', async (t) => {
+  const graph = await graphOf('production');
+  const [queue] = ofType(graph, 'mediaconvert/queue:Queue');
+  for (const { inputs } of ofType(graph, 'cloudwatch/eventRule:EventRule')) {
+    const { source, 'detail-type': kind, detail } = JSON.parse(String(inputs.eventPattern));
+    t.deepEqual([source, kind], [['aws.mediaconvert'], ['MediaConvert Job State Change']]);
+    t.deepEqual(detail.queue, [queue?.outputs.arn]);
+  }
+});
