@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import * as pulumi from '@pulumi/pulumi';
 import { z } from 'zod';
 import { LONGEST_LIFE } from './bucket-policies.ts';
@@ -14,6 +15,8 @@ const Block = z
   );
 /** Services that the tasks and functions of the VPC talk to, as PrivateLink names them. */
 const ENDPOINTS = ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager', 'sqs', 'states', 'sts'];
+/** One or more certificates in PEM, and no key among them. */
+const CERTIFICATES = /^(\s*-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\s*)+$/;
 const ACCOUNT_ID = 'must be the 12 digits of an AWS account, in quotes';
 /** Retention periods that CloudWatch Logs accepts, in days. */
 const LOG_RETENTION = [
@@ -52,6 +55,16 @@ export const Configuration = z.strictObject({
       port: Positive.max(65_535).default(3306),
       name: z.string().min(1),
       credentialsSecretArn: Arn.optional(),
+      tls: z
+        .literal(
+          ['rds', 'public-ca', 'private-ca', 'disabled'],
+          'must be rds, public-ca, private-ca or disabled',
+        )
+        .default('rds'),
+      tlsCa: z
+        .string()
+        .regex(CERTIFICATES, 'must be certificates in PEM (-----BEGIN CERTIFICATE----- …) and nothing else')
+        .optional(),
       cidrBlock: Block.optional(),
       instance: z
         .strictObject({
@@ -74,6 +87,14 @@ export const Configuration = z.strictObject({
         if (!given && !database.instance)
           context.addIssue({ code: 'custom', path: [key], message: 'is missing' });
       }
+      const complain = (key: 'host' | 'tls' | 'tlsCa', message: string) =>
+        context.addIssue({ code: 'custom', path: [key], message });
+      if (database.instance && database.tls !== 'rds')
+        complain('tls', 'must be rds where the stack has an instance of its own');
+      if ((database.tls === 'private-ca') !== (database.tlsCa !== undefined))
+        complain('tlsCa', 'must be given with tls: private-ca, and with no other');
+      if (database.tls !== 'disabled' && isIP(database.host ?? ''))
+        complain('host', 'must be a host name, for which TLS looks in the certificate of the server');
     }),
   jwt: z.strictObject({ issuer: z.string().min(1), audience: z.string().min(1), jwksUrl: z.url() }),
   network: z.strictObject({

@@ -12,8 +12,19 @@ export interface DatabaseArgs extends Foundation {
   protect: boolean;
 }
 
+/** Long-term support. */
+const VERSION = '8.4';
 /** Logs that an instance hands to CloudWatch. */
 const EXPORTED_LOGS = ['error', 'slowquery'];
+/** Where the server differs from its defaults; all of it is in force without a restart. */
+const PARAMETERS = {
+  // nobody is let in without TLS
+  require_secure_transport: '1',
+  // statements of a second and more, as a file: what is in a table is not exported
+  slow_query_log: '1',
+  long_query_time: '1',
+  log_output: 'FILE',
+};
 
 /** The TOQ schema: on the server that the settings name, or on an instance of the stack's own where there is none. */
 export class Database extends pulumi.ComponentResource {
@@ -50,6 +61,18 @@ export class Database extends pulumi.ComponentResource {
       { name: names.database, description: 'Private subnets', subnetIds: network.privateSubnetIds },
       { parent: this },
     );
+    const family = `mysql${VERSION}`;
+    const parameters = new aws.rds.ParameterGroup(
+      name,
+      {
+        // a newer version needs a group of its own while the old one is still in use
+        name: `${names.database}-${family.replace('.', '-')}`,
+        family,
+        description: 'TLS only, and a log of slow statements',
+        parameters: Object.entries(PARAMETERS).map(([parameter, value]) => ({ name: parameter, value })),
+      },
+      { parent: this },
+    );
     const logs = EXPORTED_LOGS.map((kind) =>
       logGroup(`${name}-${kind}`, names.databaseLogs(kind), args, { parent: this }),
     );
@@ -58,9 +81,11 @@ export class Database extends pulumi.ComponentResource {
       {
         identifier: names.database,
         engine: 'mysql',
-        // long-term support
-        engineVersion: '8.4',
+        engineVersion: VERSION,
         autoMinorVersionUpgrade: true,
+        parameterGroupName: parameters.name,
+        // good until 2061; RDS renews the instance's own certificate under it
+        caCertIdentifier: 'rds-ca-rsa2048-g1',
         instanceClass: size.class,
         allocatedStorage: size.storageGiB,
         maxAllocatedStorage: size.maxStorageGiB,

@@ -51,7 +51,10 @@ export const containerDefinitions = (args: ContainerArgs): pulumi.Output<string>
 /** The same image, which brings the schema up to date and ends. It knows the database and nothing else. */
 export const migrationDefinitions = (
   args: Omit<ContainerArgs, 'environment' | 'secrets' | 'port'> & {
-    environment: Pick<ContainerEnvironment, 'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME'>;
+    environment: Pick<
+      ContainerEnvironment,
+      'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'DATABASE_TLS' | 'DATABASE_TLS_CA'
+    >;
     secrets: Pick<ContainerSecrets, 'DATABASE_USER' | 'DATABASE_PASSWORD'>;
   },
 ): pulumi.Output<string> =>
@@ -100,6 +103,8 @@ export const settingsEnvironment = ({ environment, media, database, jwt, service
     DATABASE_PORT: String(database.port),
     DATABASE_NAME: database.name,
     DATABASE_POOL_SIZE: text(database.poolSize),
+    DATABASE_TLS: database.tls,
+    DATABASE_TLS_CA: database.tlsCa,
     JWT_ISSUER: jwt.issuer,
     JWT_AUDIENCE: jwt.audience,
     JWT_JWKS_URL: jwt.jwksUrl,

@@ -115,7 +115,7 @@ export class Service extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const { DATABASE_HOST, DATABASE_PORT, DATABASE_NAME } = fromSettings;
+    const { DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_TLS, DATABASE_TLS_CA } = fromSettings;
     // no task role: it calls nothing of AWS
     const migrations = new aws.ecs.TaskDefinition(
       `${name}-migrations`,
@@ -127,7 +127,7 @@ export class Service extends pulumi.ComponentResource {
         executionRoleArn: executionRole.arn,
         containerDefinitions: migrationDefinitions({
           ...container,
-          environment: { DATABASE_HOST, DATABASE_PORT, DATABASE_NAME },
+          environment: { DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_TLS, DATABASE_TLS_CA },
           secrets: databaseSecrets,
         }),
       },

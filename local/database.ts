@@ -26,6 +26,8 @@ export interface DatabaseOptions {
   durable?: boolean;
   /** an initialised data folder to copy instead of making one (2.5 s) */
   template?: string;
+  /** further words for mariadbd (tests) */
+  arguments?: string[];
 }
 
 export interface RunningDatabase extends DatabaseAddress {
@@ -63,6 +65,7 @@ export async function startDatabase(options: DatabaseOptions): Promise<RunningDa
       ...(options.durable === false
         ? ['--innodb-flush-log-at-trx-commit=0', '--innodb-doublewrite=0', '--innodb-fast-shutdown=2']
         : []),
+      ...(options.arguments ?? []),
     ],
     // out of the terminal's process group: on Ctrl-C the launcher ends it after its clients, not the terminal before
     { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
@@ -86,7 +89,9 @@ export async function startDatabase(options: DatabaseOptions): Promise<RunningDa
     throw new Error(`mariadbd did not come up: ${String(error)}\n${words.join('')}`);
   }
   const { user, password, database } = options;
-  return { host: '127.0.0.1', port, user, password, database, pid: Number(server.pid), stop };
+  // it listens on the loopback interface only
+  const tls = 'disabled';
+  return { host: '127.0.0.1', port, user, password, database, tls, pid: Number(server.pid), stop };
 }
 
 /**

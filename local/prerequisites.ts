@@ -12,11 +12,13 @@ const PROGRAMS: Record<string, Record<Manager, string>> = {
   ffprobe: { 'apt-get': 'ffmpeg', dnf: 'ffmpeg-free', brew: 'ffmpeg' },
   unzip: { 'apt-get': 'unzip', dnf: 'unzip', brew: 'unzip' },
 };
-/** What only the tests use: the sandbox in which the image's content runs, which exists on Linux alone. */
-const TEST_PROGRAMS: typeof PROGRAMS =
-  process.platform === 'linux'
-    ? { bwrap: { 'apt-get': 'bubblewrap', dnf: 'bubblewrap', brew: 'bubblewrap' } }
-    : {};
+/** What only the tests use: certificates, and the sandbox in which the image's content runs, which exists on Linux alone. */
+const TEST_PROGRAMS: typeof PROGRAMS = {
+  openssl: { 'apt-get': 'openssl', dnf: 'openssl', brew: 'openssl' },
+  ...(process.platform === 'linux' && {
+    bwrap: { 'apt-get': 'bubblewrap', dnf: 'bubblewrap', brew: 'bubblewrap' },
+  }),
+};
 type Manager = 'apt-get' | 'dnf' | 'brew';
 
 /** Where distributions keep servers and package managers, whatever the login's PATH says. */
@@ -113,7 +115,7 @@ async function apt(sudo: string[], args: string[], say: (line: string) => void):
 }
 
 /**
- * Sees to it that MariaDB, ffmpeg and unzip are there, and for the tests bubblewrap too. On Debian and its kin, as root
+ * Sees to it that MariaDB, ffmpeg and unzip are there, and for the tests openssl and bubblewrap too. On Debian and its kin, as root
  * or with passwordless sudo, it installs what is missing, saying so first; elsewhere it throws with the command to type.
  * Starts no service.
  */

@@ -33,7 +33,7 @@ export interface StackOptions {
   fresh?: boolean;
   /** of the API; default the one of the last start, or any free one */
   port?: number;
-  /** `mysql://user:password@host:port/database`, instead of a private MariaDB */
+  /** `mysql://user:password@host:port/database?tls=rds`, instead of a private MariaDB */
   databaseUrl?: string;
   /** variables of the service that differ from the declared ones */
   overrides?: Record<string, string>;
@@ -60,15 +60,23 @@ export class StackRunningError extends Error {
   override readonly name = 'StackRunningError';
 }
 
-/** The parts of `mysql://user:password@host:port/database`. */
+/** How a database of somebody else may prove that it is the one that DATABASE_URL names. */
+const PROOFS = ['rds', 'public-ca', 'disabled'] as const;
+
+/** The parts of `mysql://user:password@host:port/database?tls=rds`; a server on this machine needs no TLS. */
 function parseDatabaseUrl(text: string): DatabaseAddress {
   const url = new URL(text);
+  const here = ['localhost', '127.0.0.1'].includes(url.hostname);
+  const asked = url.searchParams.get('tls') ?? (here ? 'disabled' : 'rds');
+  const tls = PROOFS.find((proof) => proof === asked);
+  if (!tls) throw new Error(`DATABASE_URL: tls must be one of ${PROOFS.join(', ')}.`);
   return {
     host: url.hostname,
     port: Number(url.port || 3306),
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
     database: url.pathname.slice(1),
+    tls,
   };
 }
 
@@ -183,7 +191,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       callbackSecret: randomBytes(36).toString('base64url'),
       databaseCredentials: { username: address.user, password: address.password },
       config: {
-        database: { host: address.host, port: address.port, name: address.database },
+        database: { host: address.host, port: address.port, name: address.database, tls: address.tls },
         jwt: { issuer: ISSUER, audience: AUDIENCE, jwksUrl: `${urlOf(ports.console)}/.well-known/jwks.json` },
         service: { port: ports.api },
       },

@@ -26,6 +26,8 @@ export default async (): Promise<Knex.Config> => {
       user: config.DATABASE_USER,
       password: config.DATABASE_PASSWORD,
       database: config.DATABASE_NAME,
+      tls: config.DATABASE_TLS,
+      tlsCa: config.DATABASE_TLS_CA,
     }),
     migrations,
   };

@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 const Count = z.coerce.number().int().positive();
@@ -26,6 +28,13 @@ export const ServiceConfig = z.object({
   DATABASE_USER: z.string().min(1),
   DATABASE_PASSWORD: z.string(),
   DATABASE_POOL_SIZE: Count.default(10),
+  /** whose authority has signed the server's certificate; `disabled`: no TLS */
+  DATABASE_TLS: z.enum(['rds', 'public-ca', 'private-ca', 'disabled']).default('rds'),
+  /** certificates of the private authority, PEM */
+  DATABASE_TLS_CA: z
+    .string()
+    .refine(areCertificates, 'must be certificates in PEM and nothing else')
+    .optional(),
 
   /** HMAC key of the callback, at least 32 characters */
   CALLBACK_SECRET: z.string().min(32),
@@ -72,7 +81,39 @@ const DatabaseConfig = ServiceConfig.pick({
   DATABASE_NAME: true,
   DATABASE_USER: true,
   DATABASE_PASSWORD: true,
+  DATABASE_TLS: true,
+  DATABASE_TLS_CA: true,
 });
+
+/** Whether a text is one or more certificates that can be read. */
+function areCertificates(text: string) {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const rest = blocks.reduce((left, block) => left.replace(block, ''), text);
+  try {
+    return blocks.map((block) => new X509Certificate(block)).length > 0 && !rest.trim();
+  } catch {
+    return false;
+  }
+}
+
+/** What TLS needs of the other variables: an authority, and a name that a certificate can have. */
+function tlsIsPossible(
+  config: Pick<ServiceConfig, 'DATABASE_HOST' | 'DATABASE_TLS' | 'DATABASE_TLS_CA'>,
+  { addIssue }: Pick<z.RefinementCtx, 'addIssue'>,
+) {
+  const { DATABASE_HOST, DATABASE_TLS, DATABASE_TLS_CA } = config;
+  const complain = (name: keyof typeof config, message: string) =>
+    addIssue({ code: 'custom', path: [name], message });
+  if (DATABASE_TLS === 'private-ca' && !DATABASE_TLS_CA)
+    complain('DATABASE_TLS_CA', 'is missing: DATABASE_TLS=private-ca needs it');
+  if (DATABASE_TLS !== 'private-ca' && DATABASE_TLS_CA)
+    complain('DATABASE_TLS_CA', `is not used with DATABASE_TLS=${DATABASE_TLS}`);
+  if (DATABASE_TLS !== 'disabled' && isIP(DATABASE_HOST))
+    complain(
+      'DATABASE_HOST',
+      `must be a host name: DATABASE_TLS=${DATABASE_TLS} looks for it in the certificate`,
+    );
+}
 
 function read<Schema extends z.ZodType>(schema: Schema, environment: NodeJS.ProcessEnv): z.output<Schema> {
   const result = schema.safeParse(environment);
@@ -81,8 +122,9 @@ function read<Schema extends z.ZodType>(schema: Schema, environment: NodeJS.Proc
 }
 
 /** Reads and checks the environment. Throws one error that lists every missing or wrong variable. */
-export const readConfig = (environment: NodeJS.ProcessEnv = process.env) => read(ServiceConfig, environment);
+export const readConfig = (environment: NodeJS.ProcessEnv = process.env) =>
+  read(ServiceConfig.superRefine(tlsIsPossible), environment);
 
 /** The database's part alone, for migrations. */
 export const readDatabaseConfig = (environment: NodeJS.ProcessEnv = process.env) =>
-  read(DatabaseConfig, environment);
+  read(DatabaseConfig.superRefine(tlsIsPossible), environment);

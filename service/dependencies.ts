@@ -36,6 +36,8 @@ export function connect(config: ServiceConfig, log: Log) {
     user: config.DATABASE_USER,
     password: config.DATABASE_PASSWORD,
     poolSize: config.DATABASE_POOL_SIZE,
+    tls: config.DATABASE_TLS,
+    tlsCa: config.DATABASE_TLS_CA,
   });
   stack.defer(() => knex.destroy());
 

@@ -24,7 +24,10 @@ const server = createServer(
 server.listen(config.PORT, config.HOST);
 await once(server, 'listening');
 service.workers.start();
-log.info({ host: config.HOST, port: config.PORT }, 'service.media.started');
+log.info(
+  { host: config.HOST, port: config.PORT, database_tls: config.DATABASE_TLS },
+  'service.media.started',
+);
 
 const [signal] = await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
 log.info({ signal }, 'service.media.stopping');

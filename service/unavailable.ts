@@ -14,6 +14,8 @@ const NETWORK = [
 const DATABASE = [
   'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_SEQUENCE_TIMEOUT',
+  // also the driver's name for a connection that broke during the handshake
+  'HANDSHAKE_SSL_ERROR',
   'POOL_CLOSED',
   // its password was changed: another task, which has the new one, takes over
   'ER_ACCESS_DENIED_ERROR',

@@ -1,4 +1,4 @@
-import { isOwnKey, list, type Rule, unless } from './rule.ts';
+import { at, isOwnKey, list, type Rule, unless } from './rule.ts';
 
 const INSTANCE = 'rds/instance:Instance';
 
@@ -116,6 +116,30 @@ export const databaseRules: Rule[] = [
     },
   },
   {
+    id: 'RDS.39',
+    meaning: 'a database lets nobody in without TLS',
+    of: [INSTANCE],
+    faults: ({ inputs }, estate) => {
+      const parameters = estate
+        .of('rds/parameterGroup:ParameterGroup')
+        .filter((group) => group.inputs.name === inputs.parameterGroupName)
+        .flatMap((group) => list(group.inputs.parameters));
+      return unless(
+        parameters.some((one) => at(one, 'name') === 'require_secure_transport' && at(one, 'value') === '1'),
+        'takes connections without TLS',
+      );
+    },
+  },
+  {
+    id: 'TOQ-DATABASE-TLS',
+    meaning: 'a container talks to its database with TLS, and knows whose certificate it accepts',
+    of: ['ecs/taskDefinition:TaskDefinition'],
+    faults: ({ inputs }) =>
+      environments(inputs.containerDefinitions).flatMap(({ DATABASE_HOST: host, DATABASE_TLS: tls }) =>
+        unless(host === undefined || (tls && tls !== 'disabled'), `talks to ${host} without TLS`),
+      ),
+  },
+  {
     id: 'TOQ-RDS-PASSWORD',
     meaning: "a database's password is made, kept and changed by RDS, under the stack's key",
     of: [INSTANCE],
@@ -128,3 +152,13 @@ export const databaseRules: Rule[] = [
     ],
   },
 ];
+
+/** The plain variables of each container. */
+function environments(definitions: unknown): Record<string, unknown>[] {
+  const containers: unknown[] = typeof definitions === 'string' ? list(JSON.parse(definitions)) : [];
+  return containers.map((container) =>
+    Object.fromEntries(
+      list(at(container, 'environment')).map((variable) => [at(variable, 'name'), at(variable, 'value')]),
+    ),
+  );
+}

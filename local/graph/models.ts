@@ -256,6 +256,10 @@ export function models(place: Place): Model {
       const name = text(inputs, 'name');
       return { id: name, state: { arn: arn('rds', `subgrp:${name}`) } };
     },
+    'aws:rds/parameterGroup:ParameterGroup': ({ inputs }) => {
+      const name = text(inputs, 'name');
+      return { id: name, state: { arn: arn('rds', `pg:${name}`) } };
+    },
     'aws:rds/instance:Instance': ({ inputs, name }) => {
       const identifier = text(inputs, 'identifier');
       const id = hash(name);

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import knex, { type Knex } from 'knex';
+import { explainingClient, type ServerProof, tlsOptions } from './database-tls.ts';
 
-export interface DatabaseAddress {
+export interface DatabaseAddress extends ServerProof {
   host: string;
   port: number;
   user: string;
@@ -38,7 +39,7 @@ function prepare(
 
 /** knex settings for MySQL 8 or MariaDB; DATETIME columns are UTC and arrive as `Date`. */
 export const databaseSettings = (address: DatabaseAddress): Knex.Config => ({
-  client: 'mysql2',
+  client: explainingClient(address),
   connection: {
     host: address.host,
     port: address.port,
@@ -47,6 +48,7 @@ export const databaseSettings = (address: DatabaseAddress): Knex.Config => ({
     database: address.database,
     charset: 'utf8mb4',
     timezone: 'Z',
+    ssl: tlsOptions(address),
   },
   // each failure reaches its caller as a rejection; knex would print it to the console besides
   log: { warn() {}, error() {}, deprecate() {}, debug() {} },

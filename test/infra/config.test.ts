@@ -26,6 +26,8 @@ test.serial('staging is accepted as it stands', async (t) => {
   t.deepEqual(await refusal({}), []);
 });
 
+const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+
 const REFUSED: [string, ConfigOverrides, string, string][] = [
   ['a missing setting', { database: { host: null } }, 'toq-media:database.host', 'is missing'],
   ['a missing group', { jwt: null }, 'toq-media:jwt', 'is missing'],
@@ -76,6 +78,50 @@ const REFUSED: [string, ConfigOverrides, string, string][] = [
     },
     'toq-media:database.host',
     'must be left out where the stack has an instance of its own',
+  ],
+  [
+    'a database behind an address, for which a certificate is no proof',
+    { database: { host: '10.20.0.7' } },
+    'toq-media:database.host',
+    'must be a host name, for which TLS looks in the certificate of the server',
+  ],
+  [
+    'a private authority without its certificates',
+    { database: { tls: 'private-ca' } },
+    'toq-media:database.tlsCa',
+    'is missing',
+  ],
+  [
+    'certificates that nobody looks at',
+    { database: { tlsCa: PEM } },
+    'toq-media:database.tlsCa',
+    'must be given with tls: private-ca, and with no other',
+  ],
+  [
+    'a key among the certificates',
+    { database: { tls: 'private-ca', tlsCa: `${PEM}${PEM.replaceAll('CERTIFICATE', 'PRIVATE KEY')}` } },
+    'toq-media:database.tlsCa',
+    'must be certificates in PEM (-----BEGIN CERTIFICATE----- …) and nothing else',
+  ],
+  [
+    'a database of its own without TLS',
+    {
+      database: {
+        host: null,
+        credentialsSecretArn: null,
+        cidrBlock: null,
+        tls: 'disabled',
+        instance: {
+          class: 'db.t4g.medium',
+          storageGiB: 20,
+          maxStorageGiB: 100,
+          multiZone: false,
+          backupDays: 7,
+        },
+      },
+    },
+    'toq-media:database.tls',
+    'must be rds where the stack has an instance of its own',
   ],
   [
     'fewer tasks at most than at least',

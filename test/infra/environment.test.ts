@@ -89,6 +89,7 @@ for (const stack of STACKS) {
 /** Optional variables that staging, which documents every setting, leaves to the code's own default. */
 const LEFT_TO_DEFAULT = [
   'HOST',
+  'DATABASE_TLS_CA', // of a private authority, which staging's database does not have
   'SHUTDOWN_GRACE_SECONDS',
   ...tasks.map((task) => `${task}: LOG_LEVEL`),
 ].sort();

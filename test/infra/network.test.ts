@@ -288,6 +288,7 @@ for (const stack of STACKS) {
       'DATABASE_NAME',
       'DATABASE_PASSWORD',
       'DATABASE_PORT',
+      'DATABASE_TLS',
       'DATABASE_USER',
     ]);
     t.is(

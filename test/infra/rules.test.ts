@@ -121,6 +121,13 @@ const SPOILT: Record<string, Spoil> = {
   'RDS.17': changed(DATABASE, { copyTagsToSnapshot: undefined }),
   'RDS.25': changed(DATABASE, { username: 'admin' }),
   'RDS.46': changed('rds/subnetGroup:SubnetGroup', { subnetIds: ['subnet-1', 'subnet-2'] }),
+  'RDS.39': changed('rds/parameterGroup:ParameterGroup', { parameters: [] }),
+  'TOQ-DATABASE-TLS': rewritten(
+    TASK,
+    'containerDefinitions',
+    '"name":"DATABASE_TLS","value":"rds"',
+    '"name":"DATABASE_TLS","value":"disabled"',
+  ),
   'TOQ-RDS-PASSWORD': changed(DATABASE, { password: 'known to somebody' }),
   L1: changed(FUNCTION, { runtime: 'nodejs22.x' }),
   LambdaTracing: changed(FUNCTION, { tracingConfig: { mode: 'PassThrough' } }),

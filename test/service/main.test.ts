@@ -38,6 +38,7 @@ const environment = (port: number) => ({
   DATABASE_NAME: database.address.database,
   DATABASE_USER: database.address.user,
   DATABASE_PASSWORD: database.address.password,
+  DATABASE_TLS: 'disabled',
   CALLBACK_SECRET: SECRET,
   JWT_ISSUER: 'https://login.toq.test',
   JWT_AUDIENCE: 'toq-media',
@@ -176,6 +177,25 @@ test('a task whose password the database no longer takes is not ready, although 
   }
   t.is(await database(), 'failed');
   t.is(await database(), 'failed', 'and stays so');
+});
+
+test('a service says how it means to talk to its database, and which setting the server does not meet', async (t) => {
+  const { child, exit, origin, lines } = await start(t, { DATABASE_HOST: 'localhost', DATABASE_TLS: 'rds' });
+  t.like(await (await fetch(`${origin}/readyz`)).json(), { checks: { database: 'failed' } });
+  child.kill('SIGTERM');
+  t.deepEqual(await exit, [0, null]);
+
+  const messages = lines.map((line) => JSON.parse(line) as { msg?: string; err?: { message?: string } });
+  t.like(
+    messages.find(({ msg }) => msg === 'service.media.started'),
+    { database_tls: 'rds' },
+  );
+  const [failure] = messages.filter(({ msg }) => msg === 'service.media.worker.failed');
+  t.regex(
+    failure?.err?.message ?? '',
+    /^No TLS with localhost:\d+: Server does not support secure connection\. DATABASE_TLS=rds /,
+  );
+  t.false(lines.join('\n').includes(database.address.password));
 });
 
 test('without a database it starts, says so, refuses with 503 and stops with 0', async (t) => {

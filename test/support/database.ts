@@ -30,8 +30,14 @@ async function template() {
   return TEMPLATE;
 }
 
-/** A real server of its own for a test file, with the migrated schema (or without). Stop it in `test.after.always`. */
-export async function startTestDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+/**
+ * A real server of its own for a test file, with the migrated schema (or without), and further words for mariadbd. Stop it
+ * in `test.after.always`.
+ */
+export async function startTestDatabase({
+  migrated = true,
+  words = [] as string[],
+} = {}): Promise<TestDatabase> {
   const directory = await mkdtemp(path.join(tmpdir(), 'toq-media-database-'));
   const server = await startDatabase({
     directory,
@@ -40,6 +46,7 @@ export async function startTestDatabase({ migrated = true } = {}): Promise<TestD
     password: 'only for this run',
     durable: false,
     template: await template(),
+    arguments: words,
   });
   const knex = openDatabase({ ...server, poolSize: 20 });
   const stop = async () => {

@@ -428,7 +428,14 @@ test.serial('started workers do their rounds by themselves until they are stoppe
 });
 
 test.serial('a worker whose database is away says so and goes on', async (t) => {
-  const away = openDatabase({ host: '127.0.0.1', port: 1, user: 'x', password: 'x', database: 'x' });
+  const away = openDatabase({
+    host: '127.0.0.1',
+    port: 1,
+    user: 'x',
+    password: 'x',
+    database: 'x',
+    tls: 'disabled',
+  });
   const world = mediaWorld({ ...database, knex: away });
   world.workers.start();
   while (world.events.length === 0) await new Promise((resolve) => setImmediate(resolve));
