@@ -33,8 +33,8 @@ export function contextHash(folder: string): string {
   const hash = createHash('sha256').update(readFileSync(path.join(folder, 'Dockerfile')));
   for (const file of contextFiles(folder)) {
     const full = path.join(folder, file);
-    const content = createHash('sha256').update(readFileSync(full)).digest('hex');
-    hash.update(`\n${file} ${(statSync(full).mode & 0o777).toString(8)} ${content}`);
+    const content = readFileSync(full);
+    hash.update(`\n${file} ${statSync(full).mode & 0o777} ${content.length}\n`).update(content);
   }
   return hash.digest('hex');
 }

@@ -21,6 +21,9 @@ const TAG_LENGTH = 16;
 /**
  * The service's image, built from this repository's Dockerfile and pushed while the stack is deployed. The tag is a hash of
  * what goes in: what has not changed is not built again, and no tag is ever pushed with another content.
+ *
+ * By @pulumi/docker-build, which Pulumi recommends over its older docker.Image. awsx.ecr.Image wraps the same provider
+ * and hides what matters here: the digest, and that a pushed image has to stay.
  */
 export class ServiceImage extends pulumi.ComponentResource {
   /** `repository@sha256:…` */
