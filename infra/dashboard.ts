@@ -11,6 +11,11 @@ export interface DashboardArgs extends Foundation {
 /** Label → metric. */
 type Lines = Record<string, Metric>;
 
+interface Graph {
+  title: string;
+  lines: Lines;
+}
+
 /** The pipeline on one page: what came in, what waits, what failed, how long it took. */
 export class Dashboard extends pulumi.ComponentResource {
   constructor(name: string, args: DashboardArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -55,17 +60,35 @@ const plotted = (label: string, { namespace, metricName, dimensions, statistic }
   { label, stat: statistic },
 ];
 
-function graphs(watched: Watched): { title: string; lines: Lines }[] {
+function graphs(watched: Watched): Graph[] {
   const executions = (machineArn: pulumi.Input<string>): Lines => ({
     started: metrics.executions('Started', machineArn),
     succeeded: metrics.executions('Succeeded', machineArn),
     failed: metrics.executions('Failed', machineArn),
     'timed out': metrics.executions('TimedOut', machineArn),
     aborted: metrics.executions('Aborted', machineArn),
+    'throttled transitions': metrics.throttledTransitions(machineArn),
   });
   const eachFunction = (metric: (name: string) => Metric): Lines =>
     Object.fromEntries(Object.entries(watched.functions).map(([task, name]) => [task, metric(name)]));
+  const load = (what: 'CPU' | 'Memory') => metrics.taskLoad(what, watched.cluster, watched.service);
   return [
+    {
+      title: 'Batches',
+      lines: {
+        created: metrics.batchesCreated(watched.environment),
+        failed: metrics.batchesFailed(watched.environment),
+      },
+    },
+    {
+      title: 'Duration of jobs, waiting included (s)',
+      lines: {
+        'processing p50': metrics.jobTime(watched.environment, 'STEP_FUNCTIONS', 'p50'),
+        'processing p95': metrics.jobTime(watched.environment, 'STEP_FUNCTIONS'),
+        'finalization p50': metrics.jobTime(watched.environment, 'STEP_FUNCTIONS_FINALIZATION', 'p50'),
+        'finalization p95': metrics.jobTime(watched.environment, 'STEP_FUNCTIONS_FINALIZATION'),
+      },
+    },
     { title: 'Processing executions', lines: executions(watched.processingMachineArn) },
     { title: 'Finalization executions', lines: executions(watched.finalizationMachineArn) },
     {
@@ -75,7 +98,13 @@ function graphs(watched: Watched): { title: string; lines: Lines }[] {
         'dead letters': metrics.queueDepth(watched.deadLetterQueue),
       },
     },
-    { title: 'Age of the oldest message (s)', lines: { queue: metrics.queueAge(watched.queue) } },
+    {
+      title: 'Longest wait (s)',
+      lines: {
+        'job to be published': metrics.outboxAge(watched.environment),
+        'message in the queue': metrics.queueAge(watched.queue),
+      },
+    },
     { title: 'Errors by function', lines: eachFunction((name) => metrics.calls('Errors', name)) },
     { title: 'Throttles by function', lines: eachFunction((name) => metrics.calls('Throttles', name)) },
     {
@@ -90,6 +119,11 @@ function graphs(watched: Watched): { title: string; lines: Lines }[] {
     {
       title: 'Duration of functions, p95 (ms)',
       lines: eachFunction((name) => metrics.callTime(name)),
+    },
+    { title: 'Concurrency of functions', lines: eachFunction((name) => metrics.concurrency(name)) },
+    {
+      title: 'Failed transcodes',
+      lines: { failed: metrics.failedTranscodes(watched.transcodeQueueArn) },
     },
     {
       title: 'API latency (ms)',
@@ -114,9 +148,13 @@ function graphs(watched: Watched): { title: string; lines: Lines }[] {
         running: metrics.tasks('Running', watched.cluster, watched.service),
       },
     },
-    {
-      title: 'Failed transcodes',
-      lines: { failed: metrics.failedTranscodes(watched.transcodeQueueArn) },
-    },
+    { title: 'Load of the tasks (%)', lines: { CPU: load('CPU'), memory: load('Memory') } },
+    ...(watched.database ? databaseGraphs(watched.database) : []),
   ];
 }
+
+/** Of an instance of the stack's own. */
+const databaseGraphs = (database: pulumi.Input<string>): Graph[] => [
+  { title: 'Load of the database (%)', lines: { CPU: metrics.databaseLoad(database) } },
+  { title: 'Free storage of the database (bytes)', lines: { free: metrics.freeStorage(database) } },
+];

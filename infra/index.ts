@@ -132,6 +132,7 @@ export default async function stack() {
     opts,
   );
   const watched = {
+    environment,
     processingMachineArn: machines.processingArn,
     finalizationMachineArn: machines.finalizationArn,
     queue: names.queue,

@@ -1,4 +1,6 @@
 import type * as pulumi from '@pulumi/pulumi';
+import type { JobProvider } from '../statemachines/contracts.ts';
+import { type LabelsOf, METRICS_NAMESPACE, type MetricName } from '../statemachines/metrics.ts';
 
 export interface Metric {
   namespace: string;
@@ -10,14 +12,40 @@ export interface Metric {
 
 type Text = pulumi.Input<string>;
 
-/** AWS's own metrics of our resources, each with the statistic that means something. Durations in milliseconds. */
+/** What the service measures in an environment: all of it, or what the first of the metric's labels tell apart. */
+const measuredByUs = <N extends MetricName>(
+  metricName: N,
+  statistic: string,
+  env: Text,
+  labels: Partial<LabelsOf<N>> = {},
+): Metric => ({ namespace: METRICS_NAMESPACE, metricName, dimensions: { env, ...labels }, statistic });
+
+/**
+ * Metrics of our resources, each with the statistic that means something. AWS measures durations in milliseconds, we
+ * ourselves in seconds.
+ */
 export const metrics = {
+  /** from a job's row to its result: what somebody waits for */
+  jobTime: (env: Text, provider: JobProvider, statistic = 'p95') =>
+    measuredByUs('media_processing_duration_seconds', statistic, env, { provider }),
+  batchesCreated: (env: Text) => measuredByUs('media_batches_created_total', 'Sum', env),
+  /** of all error codes together, or of one */
+  batchesFailed: (env: Text, outcome?: string) =>
+    measuredByUs('media_batches_failed_total', 'Sum', env, outcome === undefined ? {} : { outcome }),
+  outboxAge: (env: Text) => measuredByUs('media_outbox_oldest_age_seconds', 'Maximum', env),
   executions: (
     outcome: 'Started' | 'Succeeded' | 'Failed' | 'TimedOut' | 'Aborted',
     StateMachineArn: Text,
   ): Metric => ({
     namespace: 'AWS/States',
     metricName: `Executions${outcome}`,
+    dimensions: { StateMachineArn },
+    statistic: 'Sum',
+  }),
+  /** steps of executions that had to wait for the account's rate of state transitions */
+  throttledTransitions: (StateMachineArn: Text): Metric => ({
+    namespace: 'AWS/States',
+    metricName: 'ExecutionThrottled',
     dimensions: { StateMachineArn },
     statistic: 'Sum',
   }),
@@ -52,6 +80,12 @@ export const metrics = {
     dimensions: { FunctionName },
     statistic,
   }),
+  concurrency: (FunctionName: Text): Metric => ({
+    namespace: 'AWS/Lambda',
+    metricName: 'ConcurrentExecutions',
+    dimensions: { FunctionName },
+    statistic: 'Maximum',
+  }),
   failedTranscodes: (Queue: Text): Metric => ({
     namespace: 'AWS/MediaConvert',
     metricName: 'JobsErroredCount',
@@ -81,6 +115,13 @@ export const metrics = {
     metricName: `${which}TaskCount`,
     dimensions: { ClusterName, ServiceName },
     statistic: 'Average',
+  }),
+  /** percent; memory of the worst task, because a leak shows in the oldest first */
+  taskLoad: (what: 'CPU' | 'Memory', ClusterName: Text, ServiceName: Text): Metric => ({
+    namespace: 'AWS/ECS',
+    metricName: `${what}Utilization`,
+    dimensions: { ClusterName, ServiceName },
+    statistic: what === 'CPU' ? 'Average' : 'Maximum',
   }),
   /** bytes */
   freeStorage: (DBInstanceIdentifier: Text): Metric => ({

@@ -5,6 +5,8 @@ type Text = pulumi.Input<string>;
 
 /** What alarms and dashboard look at, by the names that metrics know it by. */
 export interface Watched {
+  /** `env` of what the service itself measures */
+  environment: Text;
   processingMachineArn: Text;
   finalizationMachineArn: Text;
   queue: Text;

@@ -3,191 +3,236 @@ import { z } from 'zod';
 import { RUNBOOKS } from '../../infra/alarms.ts';
 import { environments } from '../../lambdas/config.ts';
 import type { Graph } from '../../local/graph/graph.ts';
-import { harvestStack } from '../../local/graph/program.ts';
-import { CALLBACK_SECRET, graphOf, inputsOf, ofType } from '../support/graphs.ts';
+import { definition, MACHINES, placeholders } from '../../statemachines/definitions.ts';
+import { graphOf, graphWithDatabase, inputsOf, ofType } from '../support/graphs.ts';
 
-const STACKS = ['staging', 'production'] as const;
-const graphs = new Map<string, Graph>();
-const graph = (stack: string) => {
-  const found = graphs.get(stack);
-  if (!found) throw new Error(`${stack} was not harvested`);
-  return found;
-};
-const INSTANCE = {
-  class: 'db.t4g.medium',
-  storageGiB: 20,
-  maxStorageGiB: 100,
-  multiZone: false,
-  backupDays: 7,
-};
-const NO_SERVER = { host: null, credentialsSecretArn: null, cidrBlock: null };
+const ALARM = 'cloudwatch/metricAlarm:MetricAlarm';
 
-test.before(async () => {
-  for (const stack of STACKS) graphs.set(stack, await graphOf(stack));
-  const config = { database: { ...NO_SERVER, instance: INSTANCE } };
-  graphs.set(
-    'with its own database',
-    await harvestStack('staging', { callbackSecret: CALLBACK_SECRET, config }),
-  );
-});
-
-const Alarm = z.object({
+/** What an alarm may say. One that says anything else does not fit, so that the tables below speak of all there is. */
+const Common = z.strictObject({
   name: z.string(),
   alarmDescription: z.string(),
   alarmActions: z.array(z.string()),
   okActions: z.array(z.string()),
+  comparisonOperator: z.enum(['GreaterThanOrEqualToThreshold', 'GreaterThanThreshold', 'LessThanThreshold']),
+  threshold: z.number(),
+  evaluationPeriods: z.int(),
+  treatMissingData: z.enum(['notBreaching', 'breaching']),
 });
-const alarmsOf = (stack: string) =>
-  ofType(graph(stack), 'cloudwatch/metricAlarm:MetricAlarm').map(({ inputs }) => Alarm.parse(inputs));
-const slugOf = ({ alarmDescription }: { alarmDescription: string }) =>
-  /docs\/operations\.md#([a-z-]+)$/.exec(alarmDescription)?.[1] ?? '';
+const OfOneMetric = Common.extend({
+  namespace: z.string(),
+  metricName: z.string(),
+  dimensions: z.record(z.string(), z.string()),
+  statistic: z.string().optional(),
+  extendedStatistic: z.string().optional(),
+  period: z.int(),
+});
+const OfAnExpression = Common.extend({ metricQueries: z.array(z.unknown()) });
 
-for (const stack of STACKS) {
-  const suffix = `-${stack}`;
-  const alarm = (subject: string) =>
-    inputsOf(graph(stack), 'cloudwatch/metricAlarm:MetricAlarm', `toq-media-${subject}${suffix}`);
-  const machine = (name: string) =>
-    ofType(graph(stack), 'sfn/stateMachine:StateMachine').find(
-      ({ inputs }) => inputs.name === `listing-media-${name}-sm${suffix}`,
-    )?.outputs.arn;
+const SIGNS = {
+  GreaterThanOrEqualToThreshold: '≥',
+  GreaterThanThreshold: '>',
+  LessThanThreshold: '<',
+} as const;
 
-  test(`${stack}: every alarm tells the topic when it goes off and when it is over, and names its runbook`, (t) => {
-    const topic = graph(stack).outputs.alertsTopicArn;
-    t.is(alarmsOf(stack).length, 5 + 2 + 2 * 6 + 1 + 3);
-    for (const declared of alarmsOf(stack)) {
-      t.deepEqual([declared.alarmActions, declared.okActions], [[topic], [topic]], declared.name);
-      t.true(slugOf(declared) in RUNBOOKS, declared.name);
+/** Metric, its dimensions, when it goes off, and the runbook where its name is not the alarm's own. */
+type Row = [metric: string, dimensions: Record<string, string>, condition: string, runbook?: string];
+
+/** An alarm the way the tables write it. */
+function row(subject: string, inputs: unknown): Row {
+  const alarm = OfOneMetric.parse(inputs);
+  const { comparisonOperator, threshold, evaluationPeriods, period, treatMissingData } = alarm;
+  const statistic = [alarm.statistic, alarm.extendedStatistic].filter(Boolean).join(' and ');
+  const silence = treatMissingData === 'breaching' ? ', or silence' : '';
+  const columns: Row = [
+    `${alarm.namespace} ${alarm.metricName}`,
+    alarm.dimensions,
+    `${statistic} ${SIGNS[comparisonOperator]} ${threshold} for ${evaluationPeriods} × ${period} s${silence}`,
+  ];
+  if (runbookOf(alarm) !== subject) columns.push(runbookOf(alarm));
+  return columns;
+}
+
+const runbookOf = ({ alarmDescription }: { alarmDescription: string }) =>
+  /docs\/operations\.md#([a-z-]+)$/.exec(alarmDescription)?.[1] ?? 'none';
+
+const ONCE = 'Sum ≥ 1 for 1 × 300 s';
+
+/** Every alarm of a stack but service-short, which has a test of its own, by its subject. */
+function expected(graph: Graph, stack: string): Record<string, Row> {
+  const machine = (name: string) => ({
+    StateMachineArn: `arn:aws:states:us-east-1:${account(graph)}:stateMachine:listing-media-${name}-sm-${stack}`,
+  });
+  const queue = (name: string) => ({ QueueName: `listing-media-${name}-${stack}` });
+  const lambda = (task: string) => ({ FunctionName: `listing-media-${task}-${stack}` });
+  const api = { ApiId: ofType(graph, 'apigatewayv2/api:Api')[0]?.id ?? '' };
+  const tasks = { ClusterName: `toq-media-${stack}`, ServiceName: `toq-media-service-${stack}` };
+  const arnSuffix = (type: string) => String(ofType(graph, type)[0]?.outputs.arnSuffix);
+
+  const rows: Record<string, Row> = {
+    'processing-failed': ['AWS/States ExecutionsFailed', machine('processing'), ONCE],
+    'processing-timed-out': ['AWS/States ExecutionsTimedOut', machine('processing'), ONCE],
+    'processing-slow': [
+      'ToqMedia media_processing_duration_seconds',
+      { env: stack, provider: 'STEP_FUNCTIONS' },
+      'p95 > 600 for 1 × 3600 s',
+    ],
+    'finalization-failed': ['AWS/States ExecutionsFailed', machine('finalization'), ONCE],
+    'finalization-timed-out': ['AWS/States ExecutionsTimedOut', machine('finalization'), ONCE],
+    'dead-letters': [
+      'AWS/SQS ApproximateNumberOfMessagesVisible',
+      queue('processing-dlq'),
+      'Maximum ≥ 1 for 1 × 300 s',
+    ],
+    'queue-delayed': [
+      'AWS/SQS ApproximateAgeOfOldestMessage',
+      queue('processing'),
+      'Maximum ≥ 300 for 1 × 300 s',
+    ],
+    'outbox-delayed': [
+      'ToqMedia media_outbox_oldest_age_seconds',
+      { env: stack },
+      'Maximum ≥ 300 for 2 × 300 s, or silence',
+    ],
+    'jobs-stuck': ['ToqMedia media_batches_failed_total', { env: stack, outcome: 'STUCK' }, ONCE],
+    'transcode-failed': [
+      'AWS/MediaConvert JobsErroredCount',
+      { Queue: String(graph.outputs.mediaConvertQueueArn) },
+      ONCE,
+    ],
+    'api-errors': ['AWS/ApiGateway 5xx', api, 'Sum ≥ 5 for 1 × 300 s'],
+    'api-slow': ['AWS/ApiGateway Latency', api, 'p95 > 2000 for 3 × 300 s'],
+    'service-unhealthy': [
+      'AWS/ApplicationELB UnHealthyHostCount',
+      {
+        LoadBalancer: arnSuffix('lb/loadBalancer:LoadBalancer'),
+        TargetGroup: arnSuffix('lb/targetGroup:TargetGroup'),
+      },
+      'Maximum ≥ 1 for 5 × 60 s',
+    ],
+    'service-cpu': ['AWS/ECS CPUUtilization', tasks, 'Average ≥ 90 for 3 × 300 s', 'service-busy'],
+    'service-memory': ['AWS/ECS MemoryUtilization', tasks, 'Maximum ≥ 90 for 3 × 300 s', 'service-busy'],
+  };
+  for (const task of Object.keys(environments)) {
+    rows[`${task}-errors`] = ['AWS/Lambda Errors', lambda(task), ONCE, 'function-errors'];
+    rows[`${task}-throttled`] = ['AWS/Lambda Throttles', lambda(task), ONCE, 'function-throttled'];
+  }
+  // a lost report has a runbook of its own, and a burst of them is intended
+  const reports = 'callback-dispatch';
+  delete rows[`${reports}-errors`];
+  rows['callback-failed'] = ['AWS/Lambda Errors', lambda(reports), ONCE];
+  rows[`${reports}-throttled`] = [
+    'AWS/Lambda Throttles',
+    lambda(reports),
+    'Sum ≥ 1 for 3 × 300 s',
+    'function-throttled',
+  ];
+  return rows;
+}
+
+const account = (graph: Graph) => String(graph.outputs.queueArn).split(':')[4];
+
+/** The declared alarms of one metric, by their subject. */
+const declared = (graph: Graph, stack: string) =>
+  Object.fromEntries(
+    ofType(graph, ALARM)
+      .filter(({ inputs }) => !('metricQueries' in inputs))
+      .map(({ inputs }) => {
+        const subject = String(inputs.name)
+          .replace(/^toq-media-/, '')
+          .replace(`-${stack}`, '');
+        return [subject, row(subject, inputs)];
+      }),
+  );
+
+for (const stack of ['staging', 'production']) {
+  test(`${stack}: alarms are these, each for its metric, its condition and its runbook`, async (t) => {
+    const graph = await graphOf(stack);
+    t.deepEqual(declared(graph, stack), expected(graph, stack));
+  });
+
+  test(`${stack}: every alarm tells the topic when it goes off and when it is over, and says what is wrong`, async (t) => {
+    const graph = await graphOf(stack);
+    const topic = graph.outputs.alertsTopicArn;
+    for (const { inputs } of ofType(graph, ALARM)) {
+      const alarm = Common.strip().parse(inputs);
+      t.deepEqual([alarm.alarmActions, alarm.okActions], [[topic], [topic]], alarm.name);
+      const runbook = Object.entries(RUNBOOKS).find(([slug]) => slug === runbookOf(alarm));
+      t.true(runbook && alarm.alarmDescription.startsWith(`${runbook[1]} What to do: `), alarm.name);
     }
   });
 
-  test(`${stack}: one failed or overdue execution of either machine in five minutes is an alarm`, (t) => {
-    for (const name of ['processing', 'finalization']) {
-      for (const [subject, metricName] of [
-        ['failed', 'ExecutionsFailed'],
-        ['timed-out', 'ExecutionsTimedOut'],
-      ]) {
-        t.like(alarm(`${name}-${subject}`), {
-          namespace: 'AWS/States',
-          metricName,
-          dimensions: { StateMachineArn: machine(name) },
-          statistic: 'Sum',
-          period: 300,
-          evaluationPeriods: 1,
-          threshold: 1,
-          comparisonOperator: 'GreaterThanOrEqualToThreshold',
-          treatMissingData: 'notBreaching',
-        });
-      }
-    }
-  });
-
-  test(`${stack}: processing that takes one batch in twenty longer than ten minutes is an alarm`, (t) => {
-    const slow = alarm('processing-slow');
-    t.like(slow, {
-      metricName: 'ExecutionTime',
-      extendedStatistic: 'p95',
-      threshold: 600_000,
-      dimensions: { StateMachineArn: machine('processing') },
-    });
-    t.is(slow.statistic, undefined);
-  });
-
-  test(`${stack}: a dead letter, and a message that waits five minutes, are alarms`, (t) => {
-    t.like(alarm('dead-letters'), {
-      metricName: 'ApproximateNumberOfMessagesVisible',
-      dimensions: { QueueName: `listing-media-processing-dlq${suffix}` },
-      statistic: 'Maximum',
-      period: 300,
-      threshold: 1,
-    });
-    t.like(alarm('queue-delayed'), {
-      metricName: 'ApproximateAgeOfOldestMessage',
-      dimensions: { QueueName: `listing-media-processing${suffix}` },
-      threshold: 300,
-    });
-  });
-
-  test(`${stack}: errors and throttles of each function are alarms, and a lost callback has its own runbook`, (t) => {
-    for (const task of Object.keys(environments)) {
-      const errors = task === 'callback-dispatch' ? 'callback-failed' : `${task}-errors`;
-      for (const [subject, metricName] of [
-        [errors, 'Errors'],
-        [`${task}-throttled`, 'Throttles'],
-      ] as const) {
-        t.like(alarm(subject), {
-          namespace: 'AWS/Lambda',
-          metricName,
-          dimensions: { FunctionName: `listing-media-${task}${suffix}` },
-          threshold: 1,
-          period: 300,
-        });
-      }
-    }
-    t.is(slugOf(Alarm.parse(alarm('callback-failed'))), 'callback-failed');
-    t.is(slugOf(Alarm.parse(alarm('zip-errors'))), 'function-errors');
-  });
-
-  test(`${stack}: a failed transcode, answers of 5xx, and too few or sick tasks are alarms`, (t) => {
-    t.like(alarm('transcode-failed'), {
-      namespace: 'AWS/MediaConvert',
-      metricName: 'JobsErroredCount',
-      dimensions: { Queue: graph(stack).outputs.mediaConvertQueueArn },
-    });
-    const [api] = ofType(graph(stack), 'apigatewayv2/api:Api');
-    t.like(alarm('api-errors'), { metricName: '5xx', dimensions: { ApiId: api?.id }, threshold: 5 });
-    const [targets] = ofType(graph(stack), 'lb/targetGroup:TargetGroup');
-    const [balancer] = ofType(graph(stack), 'lb/loadBalancer:LoadBalancer');
-    t.like(alarm('service-unhealthy'), {
-      metricName: 'UnHealthyHostCount',
-      dimensions: { TargetGroup: targets?.outputs.arnSuffix, LoadBalancer: balancer?.outputs.arnSuffix },
+  test(`${stack}: fewer tasks than wanted for ten minutes, or no word of them, is an alarm`, async (t) => {
+    const short = OfAnExpression.parse(
+      inputsOf(await graphOf(stack), ALARM, `toq-media-service-short-${stack}`),
+    );
+    const tasks = (metricName: string) => ({
+      namespace: 'ECS/ContainerInsights',
+      metricName,
+      dimensions: { ClusterName: `toq-media-${stack}`, ServiceName: `toq-media-service-${stack}` },
+      stat: 'Average',
       period: 60,
-      evaluationPeriods: 3,
     });
-    const short = alarm('service-short');
-    t.like(short, { threshold: 1, evaluationPeriods: 10, treatMissingData: 'breaching' });
-    const queries = z
-      .array(z.object({ id: z.string(), expression: z.string().optional(), returnData: z.boolean() }))
-      .parse(short.metricQueries);
-    t.deepEqual(
-      queries.filter(({ returnData }) => returnData),
-      [{ id: 'missing', expression: 'desired - running', returnData: true }],
-    );
-  });
-
-  test(`${stack}: the dashboard shows executions, queues, errors, durations and latency of what is declared`, (t) => {
-    const { dashboardName, dashboardBody } = inputsOf(graph(stack), 'cloudwatch/dashboard:Dashboard');
-    t.is(dashboardName, `toq-media${suffix}`);
-    const { widgets } = z
-      .object({
-        widgets: z.array(
-          z.object({
-            x: z.int().max(12),
-            width: z.literal(12),
-            properties: z.object({ title: z.string(), metrics: z.array(z.array(z.unknown())) }),
-          }),
-        ),
-      })
-      .parse(JSON.parse(String(dashboardBody)));
-    const lines = widgets.flatMap(({ properties }) =>
-      properties.metrics.map((line) => line.slice(0, -1).join(' ')),
-    );
-    for (const line of [
-      `AWS/States ExecutionsFailed StateMachineArn ${machine('processing')}`,
-      `AWS/States ExecutionsSucceeded StateMachineArn ${machine('finalization')}`,
-      `AWS/States ExecutionTime StateMachineArn ${machine('processing')}`,
-      `AWS/SQS ApproximateNumberOfMessagesVisible QueueName listing-media-processing${suffix}`,
-      `AWS/SQS ApproximateNumberOfMessagesVisible QueueName listing-media-processing-dlq${suffix}`,
-      ...Object.keys(environments).map(
-        (task) => `AWS/Lambda Errors FunctionName listing-media-${task}${suffix}`,
-      ),
-      `AWS/ApiGateway Latency ApiId ${ofType(graph(stack), 'apigatewayv2/api:Api')[0]?.id}`,
-    ]) {
-      t.true(lines.includes(line), line);
-    }
+    t.deepEqual(short.metricQueries, [
+      { id: 'desired', metric: tasks('DesiredTaskCount'), returnData: false },
+      { id: 'running', metric: tasks('RunningTaskCount'), returnData: false },
+      { id: 'missing', expression: 'desired - running', label: 'missing tasks', returnData: true },
+    ]);
+    t.like(short, {
+      threshold: 1,
+      comparisonOperator: 'GreaterThanOrEqualToThreshold',
+      evaluationPeriods: 10,
+      treatMissingData: 'breaching',
+    });
+    t.is(runbookOf(short), 'service-short');
   });
 }
 
-test('a database of its own adds its alarms, and every runbook is then some alarm’s', (t) => {
-  const slugs = new Set(alarmsOf('with its own database').map(slugOf));
-  t.deepEqual([...slugs].sort(), Object.keys(RUNBOOKS).sort());
+test('a database of its own adds its alarms, and every runbook is then some alarm’s', async (t) => {
+  const graph = await graphWithDatabase();
+  const instance = { DBInstanceIdentifier: 'toq-media-production' };
+  t.deepEqual(declared(graph, 'production'), {
+    ...expected(graph, 'production'),
+    'database-storage': [
+      'AWS/RDS FreeStorageSpace',
+      instance,
+      `Minimum < ${5 * 1024 ** 3} for 1 × 300 s, or silence`,
+    ],
+    'database-busy': ['AWS/RDS CPUUtilization', instance, 'Average ≥ 80 for 3 × 300 s'],
+  });
+  const runbooks = ofType(graph, ALARM).map(({ inputs }) => runbookOf(Common.strip().parse(inputs)));
+  t.deepEqual([...new Set(runbooks)].sort(), Object.keys(RUNBOOKS).sort());
+});
+
+const Retrying = z.object({
+  Retry: z.array(
+    z.object({
+      ErrorEquals: z.array(z.string()),
+      IntervalSeconds: z.number().default(1),
+      MaxAttempts: z.number().default(3),
+      BackoffRate: z.number().default(2),
+      MaxDelaySeconds: z.number().default(Number.POSITIVE_INFINITY),
+    }),
+  ),
+});
+const Reporting = Retrying.extend({
+  Parameters: z.object({ FunctionName: z.literal('callback-dispatch') }),
+});
+
+test('throttled reports are news only when they outlast what the machines ask again', (t) => {
+  const states = MACHINES.flatMap((machine) => {
+    const named = Object.fromEntries(placeholders(machine).map((name) => [name, name]));
+    return Object.values<unknown>(JSON.parse(definition(machine, named)).States);
+  });
+  const reports = states.flatMap((state) => Reporting.safeParse(state).data ?? []);
+  t.true(reports.length > 3);
+  for (const { Retry } of reports) {
+    const whatever = Retry.find(({ ErrorEquals }) => ErrorEquals.includes('States.ALL'));
+    const { IntervalSeconds = 0, MaxAttempts = 0, BackoffRate = 0, MaxDelaySeconds = 0 } = whatever ?? {};
+    let longest = 0;
+    for (let attempt = 0; attempt < MaxAttempts; attempt++) {
+      longest += Math.min(IntervalSeconds * BackoffRate ** attempt, MaxDelaySeconds);
+    }
+    t.true(longest > 0 && longest < 3 * 300, `${longest} s`);
+  }
 });
