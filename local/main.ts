@@ -9,7 +9,7 @@ const SAME_KEYSTROKE_MS = 1_000;
 const usage = `npm start                the stack, with the data of the last time
 npm start -- --fresh     without
 PORT=3000 npm start      the API on this port
-DATABASE_URL=mysql://…   that database instead of a private MariaDB`;
+DATABASE_URL=mysql://…   that database instead of a private MariaDB; on another machine with ?tls=rds, public-ca or disabled`;
 
 function readArguments() {
   try {

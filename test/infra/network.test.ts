@@ -1,10 +1,8 @@
 import test from 'ava';
 import { z } from 'zod';
 import type { Graph } from '../../local/graph/graph.ts';
-import { harvestStack } from '../../local/graph/program.ts';
-import { dangling } from '../../local/graph/projection.ts';
 import { ServiceConfig } from '../../service/config.ts';
-import { CALLBACK_SECRET, graphOf, inputsOf, ofType } from '../support/graphs.ts';
+import { graphOf, inputsOf, ofType } from '../support/graphs.ts';
 
 const STACKS = ['staging', 'production'] as const;
 const graphs = new Map<string, Graph>();
@@ -15,26 +13,6 @@ const graph = (stack: string) => {
 };
 test.before(async () => {
   for (const stack of STACKS) graphs.set(stack, await graphOf(stack));
-  graphs.set(
-    'with its own database',
-    await harvestStack('staging', {
-      callbackSecret: CALLBACK_SECRET,
-      config: {
-        database: {
-          host: null,
-          credentialsSecretArn: null,
-          cidrBlock: null,
-          instance: {
-            class: 'db.t4g.medium',
-            storageGiB: 20,
-            maxStorageGiB: 100,
-            multiZone: true,
-            backupDays: 7,
-          },
-        },
-      },
-    }),
-  );
 });
 
 const vpcOf = (stack: string) => {
@@ -297,52 +275,3 @@ for (const stack of STACKS) {
     );
   });
 }
-
-const OWN = 'with its own database';
-
-test('a stack with a database of its own is complete', (t) => {
-  t.deepEqual(graph(OWN).problems, []);
-  t.deepEqual(dangling(graph(OWN)), []);
-});
-
-test("the stack's own database is MySQL 8, encrypted, private, backed up, and survives the stack", (t) => {
-  const [instance] = ofType(graph(OWN), 'rds/instance:Instance');
-  t.like(instance?.inputs ?? {}, {
-    engine: 'mysql',
-    engineVersion: '8.4',
-    storageEncrypted: true,
-    kmsKeyId: graph(OWN).outputs.kmsKeyArn,
-    manageMasterUserPassword: true,
-    masterUserSecretKmsKeyId: graph(OWN).outputs.kmsKeyArn,
-    multiAz: true,
-    publiclyAccessible: false,
-    backupRetentionPeriod: 7,
-    deletionProtection: true,
-    skipFinalSnapshot: false,
-    vpcSecurityGroupIds: [groupOf(OWN, 'database')],
-  });
-  t.is(instance?.inputs.password, undefined);
-  t.like(instance?.options, { protect: true, retainOnDelete: true });
-  t.deepEqual(
-    inputsOf(graph(OWN), 'rds/subnetGroup:SubnetGroup').subnetIds,
-    vpcOf(OWN).outputs.privateSubnetIds,
-  );
-});
-
-test("only the service's tasks reach the stack's own database, with the password that RDS made", (t) => {
-  const into = ofType(graph(OWN), 'vpc/securityGroupIngressRule:SecurityGroupIngressRule').filter(
-    ({ inputs }) => inputs.securityGroupId === groupOf(OWN, 'database'),
-  );
-  t.deepEqual(
-    into.map(({ inputs }) => [inputs.referencedSecurityGroupId, inputs.fromPort, inputs.toPort]),
-    [[groupOf(OWN, 'service'), 3306, 3306]],
-  );
-  const { container: service } = container(OWN, 'hosting-service');
-  const [instance] = ofType(graph(OWN), 'rds/instance:Instance');
-  const variables = [...service.environment, ...service.secrets];
-  t.is(variables.find(({ name }) => name === 'DATABASE_HOST').value, instance?.outputs.address);
-  const password = variables.find(({ name }) => name === 'DATABASE_PASSWORD').valueFrom;
-  t.regex(password, /:secret:rds!db-[^:]+:password::$/);
-  const role = inputsOf(graph(OWN), 'iam/rolePolicy:RolePolicy', 'hosting-service-execution-role');
-  t.true(String(role.policy).includes(password.replace(':password::', '')));
-});
