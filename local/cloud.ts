@@ -75,7 +75,8 @@ export async function startCloud(options: CloudOptions) {
     directory: below('queues'),
   });
   const secrets = createSecrets(manifest.secrets);
-  const deliver = async (target: string, event: BusEvent) => {
+  const deliver = async (target: string, event: BusEvent, ruleArn: string) => {
+    if (target.startsWith('arn:aws:logs:')) await authority.logEvent(target, ruleArn);
     activity.log(`events → ${target.split(':').slice(5).join(':')}`, JSON.stringify(event));
     if (!target.startsWith('arn:aws:sns:')) return;
     await authority.publish(target);

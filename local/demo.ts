@@ -18,7 +18,8 @@ import type { Overview } from './console/overview.ts';
 import { stackDirectory as directory } from './directory.ts';
 import { readFolder } from './folder.ts';
 import { type SavedGallery, saveGallery } from './gallery.ts';
-import { usageLines } from './iam/report.ts';
+import { policyLines, usageLines } from './iam/report.ts';
+import { reasonOf } from './iam/unexercised.ts';
 import { joinOrStart } from './join.ts';
 import { brokenPhoto, photoJpeg, sampleListing } from './samples.ts';
 
@@ -55,6 +56,12 @@ async function printPermissions(consoleUrl: string) {
   const { environment, permissions } = (await (await fetch(`${consoleUrl}/overview`)).json()) as Overview;
   console.log('\nPermissions of each role: used/declared, never used');
   for (const line of usageLines(permissions.usage, environment)) console.log(`  ${line}`);
+  console.log('\nPolicies of resources: used/declared, statements never used');
+  for (const line of policyLines(permissions.usage)) console.log(`  ${line}`);
+  const unexplained = permissions.usage.flatMap(({ unused }) => unused.filter((one) => !reasonOf(one)));
+  console.log(`\n  unused without a reason: ${unexplained.length || 'nothing'}`);
+  for (const { holder, action, resource } of unexplained)
+    console.log(`    ${holder}: ${action} on ${resource}`);
   console.log(`  refused: ${permissions.denied.length || 'nothing'}`);
   for (const sentence of permissions.denied) console.log(`    ${sentence}`);
 }

@@ -65,8 +65,8 @@ export interface BusEvent {
 
 export interface EventsOptions {
   manifest: Pick<Manifest, 'rules' | 'region' | 'accountId'>;
-  /** hands an event to a target (a topic, a log group); what it throws is reported, never the sender's problem */
-  deliver: (targetArn: string, event: BusEvent) => unknown;
+  /** hands a rule's event to a target (a topic, a log group); what it throws is reported, never the sender's problem */
+  deliver: (targetArn: string, event: BusEvent, ruleArn: string) => unknown;
   report: (error: unknown) => void;
 }
 
@@ -102,9 +102,10 @@ export function createEvents({ manifest, deliver, report }: EventsOptions) {
       resources: entry.resources,
       detail: entry.detail,
     };
-    const targets = rules.filter(({ pattern }) => matches(pattern, event)).flatMap((rule) => rule.targets);
-    for (const { arn } of targets) {
-      void (async () => deliver(arn, event))().catch(report);
+    for (const rule of rules.filter(({ pattern }) => matches(pattern, event))) {
+      for (const { arn } of rule.targets) {
+        void (async () => deliver(arn, event, rule.arn))().catch(report);
+      }
     }
     return event.id;
   }

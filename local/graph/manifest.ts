@@ -11,6 +11,8 @@ export interface Manifest {
   buckets: Bucket[];
   queues: Queue[];
   topics: { name: string; arn: string; kmsKeyArn?: string; policy?: PolicyDocument }[];
+  /** of CloudWatch Logs: each holds for the log groups that its statements name */
+  logPolicies: { name: string; policy: PolicyDocument }[];
   functions: LambdaFunction[];
   eventSourceMappings: EventSourceMapping[];
   stateMachines: StateMachine[];

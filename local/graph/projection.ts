@@ -1,7 +1,7 @@
 import { declarations } from './declarations.ts';
 import type { Graph } from './graph.ts';
 import type { Manifest } from './manifest.ts';
-import { buckets, keys, queues, roles, secrets, topics } from './resources.ts';
+import { buckets, keys, logPolicies, queues, roles, secrets, topics } from './resources.ts';
 import {
   api,
   container,
@@ -35,6 +35,7 @@ export function manifestOf(graph: Graph, existingSecret: string): Manifest {
     buckets: buckets(declared),
     queues: queues(declared),
     topics: topics(declared),
+    logPolicies: logPolicies(declared),
     functions: functions(declared),
     eventSourceMappings: eventSourceMappings(declared),
     stateMachines: stateMachines(declared),

@@ -108,6 +108,13 @@ export const topics = ({ of, policyOf }: Declarations): Manifest['topics'] =>
     ...policyOf('aws:sns/topicPolicy:TopicPolicy', 'arn', resource),
   }));
 
+const LogPolicy = z.object({ policyName: z.string(), policyDocument: Policy });
+
+export const logPolicies = ({ of }: Declarations): Manifest['logPolicies'] =>
+  of('aws:cloudwatch/logResourcePolicy:LogResourcePolicy', LogPolicy).map(
+    ({ policyName, policyDocument }) => ({ name: policyName, policy: policyDocument }),
+  );
+
 const Secret = Named.extend({ kmsKeyId: z.string().optional() });
 const SecretVersion = z.object({ secretString: z.string() });
 

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { AwsError } from '../aws-error.ts';
 import type { Caller, SignedRequest } from '../door.ts';
-import { createEvaluator, type Principal, statementsOf } from './evaluator.ts';
-import { createInventory, type Declared, type HeldPolicy } from './inventory.ts';
+import { createEvaluator, type Principal } from './evaluator.ts';
+import { createInventory, type Declared, type HeldPolicy, together } from './inventory.ts';
 import type { Context, Need } from './need.ts';
 import { assumption, NEEDS, publication, secretNeeds } from './service-needs.ts';
 import { createUsage, type HolderUsage } from './usage.ts';
@@ -46,6 +47,7 @@ export function createAuthority({
     ...[...declared.buckets, ...declared.queues, ...declared.topics].flatMap(({ name, policy }) =>
       policy ? [{ holder: name, document: policy }] : [],
     ),
+    inventory.onLogs,
   ];
   const evaluator = createEvaluator(inventory);
   const usage = createUsage(policies);
@@ -139,13 +141,24 @@ export function createAuthority({
       await require(undefined, publication(inventory, topicArn).map((need) => ({ ...need, by })));
     },
 
+    /** Before a rule of EventBridge writes an event into a log group, of a stream that it makes for it. */
+    async logEvent(logGroupArn: string, ruleArn: string): Promise<void> {
+      const by = 'events.amazonaws.com';
+      const resource = `${logGroupArn}:log-stream:${randomUUID()}`;
+      // only the writing says for which rule
+      await require(undefined, [
+        { action: 'logs:CreateLogStream', resource, by },
+        { action: 'logs:PutLogEvents', resource, by, context: { 'aws:SourceArn': ruleArn } },
+      ]);
+    },
+
     read: (): Permissions => ({ usage: usage.read(), denied: [...denied] }),
   };
 }
 export type Authority = ReturnType<typeof createAuthority>;
 
-/** The policies of a role as one: that they are several makes no difference to AWS. */
-function identityPolicy({ name, policies }: Declared['roles'][number]): HeldPolicy {
-  const Statement = policies.flatMap(({ document }) => statementsOf(document));
-  return { holder: name, document: { Version: '2012-10-17', Statement } };
-}
+/** The policies of a role. */
+const identityPolicy = ({ name, policies }: Declared['roles'][number]): HeldPolicy => ({
+  holder: name,
+  document: together(policies.map(({ document }) => document)),
+});

@@ -10,6 +10,7 @@ export type Declared = Pick<
   | 'buckets'
   | 'queues'
   | 'topics'
+  | 'logPolicies'
   | 'functions'
   | 'mediaConvert'
   | 'secrets'
@@ -18,17 +19,34 @@ export type Declared = Pick<
 
 /** A policy and whose it is. */
 export interface HeldPolicy {
-  /** name of the role, bucket, queue or topic, alias of the key */
+  /** name of the role, bucket, queue, topic or log policy, alias of the key */
   holder: string;
   document: PolicyDocument;
 }
+
+/** Several policies as one: that they are several makes no difference to AWS. */
+export const together = (documents: PolicyDocument[]): PolicyDocument => ({
+  Version: '2012-10-17',
+  Statement: documents.flatMap(({ Statement }) => Statement),
+});
 
 const baseName = (text: string) => text.slice(Math.max(text.lastIndexOf('/'), text.lastIndexOf(':')) + 1);
 
 /** The declared resources as requests name them, and their policies. What is not declared gets the ARN it would have. */
 export function createInventory(declared: Declared) {
-  const { region, accountId, roles, keys, buckets, queues, topics, functions, mediaConvert, secrets } =
-    declared;
+  const {
+    region,
+    accountId,
+    roles,
+    keys,
+    buckets,
+    queues,
+    topics,
+    functions,
+    mediaConvert,
+    secrets,
+    logPolicies,
+  } = declared;
   const arn = (service: string, resource: string) => `arn:aws:${service}:${region}:${accountId}:${resource}`;
 
   const held = new Map<string, HeldPolicy>();
@@ -37,11 +55,16 @@ export function createInventory(declared: Declared) {
   }
   for (const { alias, arn, policy } of keys) held.set(arn, { holder: alias, document: policy });
   for (const { name, arn, trust } of roles) held.set(arn, { holder: `${name} (trust)`, document: trust });
+  const onLogs: HeldPolicy = {
+    holder: logPolicies.map(({ name }) => name).join(', '),
+    document: together(logPolicies.map(({ policy }) => policy)),
+  };
 
   return {
     region,
     accountId,
     arn,
+    onLogs,
 
     bucket: (name: string): Bucket | undefined => buckets.find((bucket) => bucket.name === name),
 
@@ -81,6 +104,7 @@ export function createInventory(declared: Declared) {
     /** The policy on a resource itself; an object's is its bucket's. A role's trust policy counts when it is assumed. */
     policyOn(resource: string, action: string): HeldPolicy | undefined {
       if (resource.includes(':role/') && action !== 'sts:AssumeRole') return undefined;
+      if (resource.startsWith('arn:aws:logs:')) return onLogs;
       return held.get(resource.startsWith('arn:aws:s3:::') ? (resource.split('/')[0] ?? '') : resource);
     },
 

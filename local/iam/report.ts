@@ -1,10 +1,12 @@
-import type { HolderUsage } from './usage.ts';
+import type { HolderUsage, Permission } from './usage.ts';
 
 /** Actions that only AWS itself performs in a role's name: nothing on one machine calls them. */
 const OF_AWS_ALONE = /^(logs|xray|ecr|events):/;
 
 /** Beyond it, services are listed instead of their actions. */
 const LONGEST_LIST = 8;
+
+const isRole = (holder: string) => holder.startsWith('toq-media-processing-');
 
 /** `s3:PutObject, kms:Decrypt ×2` */
 function counted(names: string[]): string[] {
@@ -15,9 +17,7 @@ function counted(names: string[]): string[] {
 
 /** A line a role of the stack: how many of its permissions were needed, and which were not. */
 export function usageLines(usage: HolderUsage[], environment: string): string[] {
-  const roles = usage.filter(
-    ({ holder }) => /^toq-media-processing-/.test(holder) && !holder.endsWith('(trust)'),
-  );
+  const roles = usage.filter(({ holder }) => isRole(holder) && !holder.endsWith('(trust)'));
   const nameOf = (holder: string) =>
     holder.replace('toq-media-processing-', '').replace(new RegExp(`-${environment}$`), '');
   return roles.map(({ holder, used, unused }) => {
@@ -27,7 +27,21 @@ export function usageLines(usage: HolderUsage[], environment: string): string[] 
       list.length > LONGEST_LIST ? counted(ours.map(({ action }) => action.replace(/:.*/, ''))) : list;
     const rest = unused.length - ours.length;
     if (rest) short.push(`${rest} for AWS alone`);
-    const share = `${used.length}/${used.length + unused.length}`;
-    return `${nameOf(holder).padEnd(26)} ${share.padStart(6)}   ${short.join(', ') || '–'}`;
+    return row(nameOf(holder), used, unused, short);
   });
+}
+
+/** A line a policy of a key, a topic, a bucket or a log group that allows anything: of unused ones, the statements. */
+export function policyLines(usage: HolderUsage[]): string[] {
+  return usage
+    .filter(({ holder }) => !isRole(holder) && !holder.endsWith('(trust)'))
+    .filter(({ used, unused }) => used.length + unused.length > 0)
+    .map(({ holder, used, unused }) =>
+      row(holder, used, unused, counted(unused.map(({ statement }) => statement))),
+    );
+}
+
+function row(name: string, used: Permission[], unused: Permission[], rest: string[]) {
+  const share = `${used.length}/${used.length + unused.length}`;
+  return `${name.padEnd(35)} ${share.padStart(6)}   ${rest.join(', ') || '–'}`;
 }

@@ -469,6 +469,21 @@ test('a topic lets EventBridge publish, a role lets its own service act as it, a
   });
 });
 
+test('a log group takes the events of its own rule, as long as the program lets EventBridge write there', async (t) => {
+  const targets = manifest.rules.flatMap((rule) => rule.targets.map(({ arn }) => ({ rule: rule.arn, arn })));
+  const kept = targets.find(({ arn }) => arn.startsWith('arn:aws:logs:'));
+  if (!kept) throw new Error('no rule has a log group for a target');
+  const another = manifest.rules.find(({ arn }) => arn !== kept.rule)?.arn ?? '';
+  const authority = createAuthority({ declared: manifest });
+  await t.notThrowsAsync(authority.logEvent(kept.arn, kept.rule));
+  await t.throwsAsync(authority.logEvent(kept.arn, another), { message: /logs:PutLogEvents on resource: / });
+  await t.throwsAsync(authority.logEvent(`${kept.arn}-another`, kept.rule), {
+    message: /logs:CreateLogStream/,
+  });
+  const closed = createAuthority({ declared: { ...manifest, logPolicies: [] } });
+  await t.throwsAsync(closed.logEvent(kept.arn, kept.rule), { message: /logs:CreateLogStream/ });
+});
+
 test('the callback route is for callback-dispatch alone', async (t) => {
   const call = async (role: string) => {
     const signer = new SignatureV4({
