@@ -4,6 +4,9 @@ import type { Settings } from './config.ts';
 import type { Foundation } from './foundation.ts';
 import { logGroup } from './log-group.ts';
 import type { Network } from './network.ts';
+import { databaseMonitoring } from './permissions.ts';
+import { trustService } from './policies.ts';
+import { Role } from './role.ts';
 
 export interface DatabaseArgs extends Foundation {
   settings: Settings['database'];
@@ -76,6 +79,16 @@ export class Database extends pulumi.ComponentResource {
     const logs = EXPORTED_LOGS.map((kind) =>
       logGroup(`${name}-${kind}`, names.databaseLogs(kind), args, { parent: this }),
     );
+    const monitoring = new Role(
+      `${name}-monitoring-role`,
+      {
+        name: names.role('database-monitoring'),
+        description: "RDS tells what the database's operating system does",
+        trust: trustService('monitoring.rds.amazonaws.com', args.account.id),
+        permissions: databaseMonitoring(args.account),
+      },
+      { parent: this },
+    );
     return new aws.rds.Instance(
       name,
       {
@@ -112,6 +125,8 @@ export class Database extends pulumi.ComponentResource {
         finalSnapshotIdentifier: `${names.database}-final`,
         deletionProtection: protect,
         enabledCloudwatchLogsExports: EXPORTED_LOGS,
+        monitoringInterval: 60,
+        monitoringRoleArn: monitoring.arn,
       },
       { parent: this, protect, retainOnDelete: protect, dependsOn: logs },
     );

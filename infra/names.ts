@@ -15,6 +15,7 @@ export type RolePart =
   | 'mediaconvert'
   | 'project-uploads'
   | 'flow-logs'
+  | 'database-monitoring'
   | 'admin';
 
 /**

@@ -203,6 +203,21 @@ export const flowLogs = (logGroupArn: Text): Statement[] => [
   allow(['logs:DescribeLogGroups'], ['*']),
 ];
 
+/**
+ * RDS, which tells every minute what the operating system of an instance does: AWS's AmazonRDSEnhancedMonitoringRole, for
+ * this account. All databases of an account share one log group, RDSOSMetrics, which RDS makes itself.
+ */
+export const databaseMonitoring = ({ region, id }: Account): Statement[] => {
+  const groups = `arn:aws:logs:${region}:${id}:log-group:RDS*`;
+  return [
+    allow(['logs:CreateLogGroup', 'logs:PutRetentionPolicy'], [groups]),
+    allow(
+      ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:GetLogEvents', 'logs:PutLogEvents'],
+      [`${groups}:log-stream:*`],
+    ),
+  ];
+};
+
 /** Break-glass: a person repairs by hand what the system cannot. Bucket and queues, as the seeds ask. */
 export const admin = (account: Account, bucket: EncryptedBucket, queueArns: Text[]): Statement[] => [
   allow(['s3:ListBucket', 's3:ListBucketVersions'], [bucket.arn]),

@@ -81,7 +81,11 @@ export const databaseRules: Rule[] = [
     id: 'RDS.6',
     meaning: 'a database tells what its operating system does',
     of: [INSTANCE],
-    faults: ({ inputs }) => unless(Number(inputs.monitoringInterval) > 0, 'no enhanced monitoring'),
+    faults: ({ inputs }, estate) =>
+      unless(
+        Number(inputs.monitoringInterval) > 0 && estate.byArn(inputs.monitoringRoleArn),
+        'no enhanced monitoring',
+      ),
   },
   {
     id: 'RDS.17',

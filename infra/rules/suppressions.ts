@@ -154,10 +154,11 @@ export const suppressions: Suppression[] = [
     reason: 'Break-glass: a person repairs what the system cannot, with a second factor.',
   },
   {
-    rule: 'RDS.6',
-    resource: 'rds/instance:Instance::hosting-database',
+    rule: 'IAM5',
+    resource: 'iam/rolePolicy:RolePolicy::hosting-database-monitoring-role',
+    fault: 'logs:* on arn:aws:logs:*:log-group:RDS*',
     reason:
-      'Engine, storage and connections are watched by CloudWatch’s own metrics and alarms; the operating system’s go to one log group for all databases of the account (RDSOSMetrics), which a stack cannot own.',
+      'RDS names its log group and streams itself (AWS’s AmazonRDSEnhancedMonitoringRole, for this account).',
   },
   {
     rule: 'RDS6',

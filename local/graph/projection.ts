@@ -54,6 +54,7 @@ const ELSEWHERE = [
   /:secretsmanager:[^:]*:\d+:secret:rds!db-/,
   /:acm:[^:]*:\d+:certificate\//,
   /:elasticloadbalancing:[^:]*:\d+:loadbalancer\/\*$/,
+  /:logs:[^:]*:\d+:log-group:RDS\*/,
   /:mediaconvert:[^:]*:\d+:jobs\//,
   /:events:[^:]*:\d+:rule\/StepFunctionsGetEventsForMediaConvertJobRule$/,
 ];

@@ -49,6 +49,12 @@ const SETTINGS: [name: string, value: unknown, otherwise: string][] = [
   ['finalSnapshotIdentifier', 'toq-media-production-final', 'it cannot be removed'],
   ['deletionProtection', true, 'one call removes it'],
   ['enabledCloudwatchLogsExports', ['error', 'slowquery'], 'logs stay on the instance'],
+  ['monitoringInterval', 60, 'nobody sees which process takes the memory'],
+  [
+    'monitoringRoleArn',
+    'arn:aws:iam::111122223333:role/toq-media-processing-database-monitoring-production',
+    'RDS refuses',
+  ],
 ];
 const asked = (value: unknown): unknown => (typeof value === 'function' ? value() : value);
 

@@ -1,10 +1,14 @@
 import test from 'ava';
-import { graphOf, STACKS } from '../support/graphs.ts';
+import { graphOf, graphWithDatabase, STACKS } from '../support/graphs.ts';
 import { type Kind, lint, policiesOf } from '../support/policies.ts';
 
-for (const stack of STACKS) {
+const GRAPHS = new Map([
+  ...STACKS.map((stack) => [stack, () => graphOf(stack)] as const),
+  ['a stack with a database of its own', graphWithDatabase] as const,
+]);
+for (const [stack, graph] of GRAPHS) {
   test(`${stack}: every policy says what AWS understands, and nothing that never matches`, async (t) => {
-    const policies = policiesOf(await graphOf(stack));
+    const policies = policiesOf(await graph());
     for (const kind of ['identity', 'trust', 'resource']) {
       t.true(policies.filter((policy) => policy.kind === kind).length > 5, kind);
     }

@@ -117,7 +117,7 @@ const SPOILT: Record<string, Spoil> = {
   'RDS.2': changed(DATABASE, { publiclyAccessible: true }),
   'RDS.9': changed(DATABASE, { enabledCloudwatchLogsExports: [] }),
   'RDS.13': changed(DATABASE, { autoMinorVersionUpgrade: undefined }),
-  'RDS.6': added(DATABASE, DATABASE, ({ inputs }) => inputs),
+  'RDS.6': changed(DATABASE, { monitoringInterval: 0 }),
   'RDS.17': changed(DATABASE, { copyTagsToSnapshot: undefined }),
   'RDS.25': changed(DATABASE, { username: 'admin' }),
   'RDS.46': changed('rds/subnetGroup:SubnetGroup', { subnetIds: ['subnet-1', 'subnet-2'] }),
