@@ -11,6 +11,7 @@ import { startConsole } from './console/server.ts';
 import { startContainer } from './container.ts';
 import { type Controls, createControls } from './controls.ts';
 import { startDatabase } from './database.ts';
+import { databaseUrlOf, parseDatabaseUrl } from './database-url.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { createGate } from './gate.ts';
 import { createIdentity, type Identity } from './identity.ts';
@@ -59,29 +60,6 @@ export interface Stack extends Controls, AsyncDisposable {
 export class StackRunningError extends Error {
   override readonly name = 'StackRunningError';
 }
-
-/** How a database of somebody else may prove that it is the one that DATABASE_URL names. */
-const PROOFS = ['rds', 'public-ca', 'disabled'] as const;
-
-/** The parts of `mysql://user:password@host:port/database?tls=rds`; a server on this machine needs no TLS. */
-function parseDatabaseUrl(text: string): DatabaseAddress {
-  const url = new URL(text);
-  const here = ['localhost', '127.0.0.1'].includes(url.hostname);
-  const asked = url.searchParams.get('tls') ?? (here ? 'disabled' : 'rds');
-  const tls = PROOFS.find((proof) => proof === asked);
-  if (!tls) throw new Error(`DATABASE_URL: tls must be one of ${PROOFS.join(', ')}.`);
-  return {
-    host: url.hostname,
-    port: Number(url.port || 3306),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: url.pathname.slice(1),
-    tls,
-  };
-}
-
-const databaseUrlOf = ({ user, password, host, port, database }: DatabaseAddress) =>
-  `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
 
 /** A private MariaDB, or the given database; migrated, and filled where it was empty. */
 async function openStackDatabase(options: StackOptions, watchdog: Watchdog, resources: AsyncDisposableStack) {

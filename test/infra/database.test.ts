@@ -119,6 +119,14 @@ test('its logs are there, encrypted and forgetful, before RDS would make groups 
 test('a stack with a database of its own is complete', (t) => {
   t.deepEqual(graph.problems, []);
   t.deepEqual(dangling(graph), []);
+  const parts = graph.resources.filter(
+    ({ kind, name }) => kind === 'custom' && name.startsWith('hosting-database'),
+  );
+  t.is(parts.length, 5);
+  for (const { name, parent, options } of parts) {
+    t.regex(parent ?? '', /toq-media:infra:Database::hosting-database$/, name);
+    t.regex(options.provider, /::aws::/, name);
+  }
 });
 
 const containerOf = (from: Graph, name: string) => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import test from 'ava';
 import mysql from 'mysql2/promise';
 import { type RunningDatabase, startDatabase } from '../../local/database.ts';
+import { databaseUrlOf, parseDatabaseUrl } from '../../local/database-url.ts';
 
 async function directory() {
   const folder = await mkdtemp(path.join(tmpdir(), 'toq-media-database-'));
@@ -72,4 +73,23 @@ test('a server that cannot start says why, in its own words', async (t) => {
   await first.stop();
   await rm(path.join(place.folder, 'data', 'mysql'), { recursive: true });
   await t.throwsAsync(start(place.folder), { message: /did not come up[\s\S]*mysql/ });
+});
+
+test('a database that a URL names is talked to with TLS, unless it is on this machine or the URL gives it up', (t) => {
+  const tlsOf = (url: string) => parseDatabaseUrl(url).tls;
+  t.is(tlsOf('mysql://toq:secret@db.toq.test/toq'), 'rds');
+  t.is(tlsOf('mysql://toq:secret@db.toq.test/toq?tls=public-ca'), 'public-ca');
+  t.is(tlsOf('mysql://toq:secret@mysql/toq?tls=disabled'), 'disabled');
+  t.is(tlsOf('mysql://toq:secret@localhost:3307/toq'), 'disabled');
+  t.throws(() => tlsOf('mysql://toq:secret@db.toq.test/toq?tls=on'), {
+    message: 'DATABASE_URL: tls must be one of rds, public-ca, disabled.',
+  });
+});
+
+test('a URL says again what it was made of', (t) => {
+  const address = { host: '127.0.0.1', port: 3307, user: 'a@b', password: ':/?#', database: 'toq' };
+  t.deepEqual(parseDatabaseUrl(databaseUrlOf({ ...address, tls: 'disabled' })), {
+    ...address,
+    tls: 'disabled',
+  });
 });
