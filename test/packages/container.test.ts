@@ -6,6 +6,7 @@ import test from 'ava';
 import { contextFilter } from '../../infra/build-context.ts';
 import { createQueues } from '../../local/queues.ts';
 import { createS3 } from '../../local/s3/service.ts';
+import { type Authority, makeAuthority } from '../support/certificates.ts';
 import { runContainer, startContainer } from '../support/container.ts';
 import { startTestDatabase, type TestDatabase } from '../support/database.ts';
 import { parseDockerfile, type Stage } from '../support/dockerfile.ts';
@@ -171,7 +172,7 @@ test(`the image adds less than ${SIZE_LIMIT} MiB to its base`, async (t) => {
 });
 
 /** What the container reaches: a database without a schema, a bucket and a queue. */
-async function surroundings(directory: string, database: TestDatabase) {
+async function surroundings(directory: string, database: TestDatabase, authority: Authority) {
   const door = await openDoor();
   const s3 = createS3({
     buckets: [MEDIA_BUCKET],
@@ -197,12 +198,13 @@ async function surroundings(directory: string, database: TestDatabase) {
   const key = door.credentials(role('backend'));
   const { address } = database;
   const databaseEnvironment = {
-    DATABASE_HOST: address.host,
+    DATABASE_HOST: 'localhost',
     DATABASE_PORT: String(address.port),
     DATABASE_NAME: address.database,
     DATABASE_USER: address.user,
     DATABASE_PASSWORD: address.password,
-    DATABASE_TLS: 'disabled',
+    DATABASE_TLS: 'private-ca',
+    DATABASE_TLS_CA: authority.certificate,
   };
   return {
     origin: `http://127.0.0.1:${port}`,
@@ -244,10 +246,19 @@ test("the image has the certificates of Amazon's authorities for databases", asy
   t.true(lines.includes('Amazon RDS us-east-1 Root CA RSA2048 G1'));
 });
 
-test('unprivileged and read-only, the image migrates the schema, is ready, is healthy, and stops gracefully', async (t) => {
+test('unprivileged and read-only, the image migrates the schema over TLS, is ready, is healthy, and stops gracefully', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'container-'));
-  const database = await startTestDatabase({ migrated: false });
-  const { origin, databaseEnvironment, environment, close } = await surroundings(directory, database);
+  const authority = await makeAuthority(directory, 'authority');
+  const { certificate, key } = await authority.issue('localhost');
+  const database = await startTestDatabase({
+    migrated: false,
+    words: [`--ssl-cert=${certificate}`, `--ssl-key=${key}`, '--require-secure-transport=ON'],
+  });
+  const { origin, databaseEnvironment, environment, close } = await surroundings(
+    directory,
+    database,
+    authority,
+  );
   try {
     if (process.platform === 'linux') {
       const probe = `

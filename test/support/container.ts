@@ -29,6 +29,8 @@ const sandbox = ({ folder, settings }: Image) => [
   ],
   // this machine's C and C++ libraries stand for the base image's
   ...['/lib', '/lib64', '/usr/lib', '/usr/lib64'].flatMap((library) => ['--ro-bind-try', library, library]),
+  // localhost has to be a name, as it is in every container
+  ...['--ro-bind-try', '/etc/hosts', '/etc/hosts'],
   ...['--tmpfs', '/tmp', '--proc', '/proc', '--dev', '/dev', '--remount-ro', '/'],
   ...[
     '--unshare-all',
