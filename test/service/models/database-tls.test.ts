@@ -60,6 +60,7 @@ async function refusal(t: ExecutionContext, database: TestDatabase, proof: Serve
   const { port } = database.address;
   return String(error?.message).replace(`localhost:${port}`, 'HOST');
 }
+
 /** The port of a server that greets everybody as MySQL does with require_secure_transport; MariaDB has another answer. */
 async function strictMySql(t: ExecutionContext) {
   const text =
@@ -79,10 +80,10 @@ const signedBy = ({ certificate }: Authority): ServerProof => ({ tls: 'private-c
 test('a server whose certificate is right is talked to in TLS 1.2 or newer', async (t) => {
   const session = await connect(t, strict, signedBy(ours));
   t.regex(session.Ssl_version ?? '', /^TLSv1\.[23]$/);
-  t.not(session.Ssl_cipher, '');
+  t.regex(session.Ssl_cipher ?? '', /./);
 });
 
-test('every connection of a pool is encrypted, also those that resume a TLS session', async (t) => {
+test('every connection of a pool is encrypted', async (t) => {
   const knex = openDatabase({ ...strict.address, host: 'localhost', ...signedBy(ours), poolSize: 4 });
   t.teardown(() => knex.destroy());
   const sessions = await Promise.all(
@@ -90,12 +91,12 @@ test('every connection of a pool is encrypted, also those that resume a TLS sess
       knex.raw("SHOW STATUS WHERE Variable_name = 'Ssl_cipher' AND SLEEP(0.05) = 0"),
     ),
   );
-  for (const [[{ Value }]] of sessions) t.not(Value, '');
+  for (const [[{ Value }]] of sessions) t.regex(Value, /./);
 });
 
 test('one authority among several that are trusted is enough', async (t) => {
   const both = { tls: 'private-ca', tlsCa: `${theirs.certificate}\n${ours.certificate}` } as const;
-  t.not((await connect(t, strict, both)).Ssl_cipher, '');
+  t.regex((await connect(t, strict, both)).Ssl_cipher ?? '', /./);
 });
 
 test("another authority's certificate is refused in a sentence that names the setting", async (t) => {
