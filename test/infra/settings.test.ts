@@ -1,7 +1,6 @@
 import test from 'ava';
 import type { Properties } from '../../local/graph/graph.ts';
-import { harvestStack } from '../../local/graph/program.ts';
-import { CALLBACK_SECRET, graphOf, graphWithDatabase, ofType } from '../support/graphs.ts';
+import { graphOf, graphWithDatabase, ofType } from '../support/graphs.ts';
 
 /**
  * Settings that no rule asks for and nothing else of ours reads, so that only AWS would notice their absence: each with
@@ -76,62 +75,6 @@ test('only what MediaConvert says of jobs in our queue is an event of ours', asy
     t.deepEqual([source, kind], [['aws.mediaconvert'], ['MediaConvert Job State Change']]);
     t.deepEqual(detail.queue, [queue?.outputs.arn]);
   }
-});
-
-test('a domain leads to the API, and its record, where the zone is ours, to the domain', async (t) => {
-  const api = { domain: { hostedZoneId: 'Z0123456789' } };
-  const graph = await harvestStack('production', { callbackSecret: CALLBACK_SECRET, config: { api } });
-  t.deepEqual(graph.problems, []);
-  const only = (type: string) => {
-    const [found, ...others] = ofType(graph, type);
-    t.deepEqual(others, []);
-    return { id: found?.id, inputs: found?.inputs, outputs: found?.outputs };
-  };
-  const domain = only('apigatewayv2/domainName:DomainName');
-  t.deepEqual(only('apigatewayv2/apiMapping:ApiMapping').inputs, {
-    apiId: only('apigatewayv2/api:Api').id,
-    stage: only('apigatewayv2/stage:Stage').id,
-    domainName: domain.id,
-  });
-  const target = Object(domain.outputs?.domainNameConfiguration);
-  t.deepEqual(only('route53/record:Record').inputs, {
-    zoneId: 'Z0123456789',
-    name: 'media.toq.com.br',
-    type: 'A',
-    aliases: [{ name: target.targetDomainName, zoneId: target.hostedZoneId, evaluateTargetHealth: false }],
-  });
-  t.truthy(target.targetDomainName);
-});
-
-test('a zone of others gets no record, and the domain leads to the API all the same', async (t) => {
-  const graph = await graphOf('production');
-  t.deepEqual(ofType(graph, 'route53/record:Record'), []);
-  t.is(ofType(graph, 'apigatewayv2/apiMapping:ApiMapping').length, 1);
-});
-
-test('the stage opens when its routes are there', async (t) => {
-  const graph = await graphOf('production');
-  const [stage] = ofType(graph, 'apigatewayv2/stage:Stage');
-  for (const { urn } of ofType(graph, 'apigatewayv2/route:Route')) {
-    t.true(stage?.options.dependsOn.includes(urn), urn);
-  }
-});
-
-test('the access log tells who asked for what and how it went, and nothing that could hold a token', async (t) => {
-  const [stage] = ofType(await graphOf('production'), 'apigatewayv2/stage:Stage');
-  // API Gateway, "Customizing HTTP API access logs"
-  t.deepEqual(JSON.parse(String(Object(stage?.inputs.accessLogSettings).format)), {
-    requestId: '$context.requestId',
-    time: '$context.requestTime',
-    ip: '$context.identity.sourceIp',
-    route: '$context.routeKey',
-    path: '$context.path',
-    status: '$context.status',
-    bytes: '$context.responseLength',
-    latencyMs: '$context.responseLatency',
-    integrationStatus: '$context.integrationStatus',
-    integrationError: '$context.integrationErrorMessage',
-  });
 });
 
 test('a rendition is an MP4 that starts at once, with what editors ask of edit lists; a still is a good JPEG', async (t) => {
