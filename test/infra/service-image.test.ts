@@ -53,6 +53,8 @@ test('the image goes to the repository of the stack, which is there first', (t) 
   const [repository] = ofType(graph, 'ecr/repository:Repository');
   t.is(repository?.outputs.repositoryUrl, REPOSITORY);
   t.true(image.options.dependsOn.includes(String(repository?.urn)));
+  const component = graph.resources.find(({ urn }) => urn === image.parent);
+  t.is(component?.type, 'toq-media:infra:ServiceImage', 'renamed or moved, it would be built anew');
 });
 
 test('the tag is a hash of what goes in', (t) => {
