@@ -45,8 +45,8 @@ const TOGETHER = {
 
 /** What looks at the program, or at the machines and then at the program that has them in it. */
 const checksOf = (kind: keyof typeof TOGETHER): Check[] => [
-  { name: 'tests', arguments: [AVA, '--fail-fast', ...Object.keys(TOGETHER[kind])], seconds: 180 },
-  ...(values.demo ? [{ name: 'demo', arguments: ['local/demo.ts'], seconds: 180 }] : []),
+  { name: 'tests', arguments: [AVA, '--fail-fast', ...Object.keys(TOGETHER[kind])], seconds: 400 },
+  ...(values.demo ? [{ name: 'demo', arguments: ['local/demo.ts'], seconds: 400 }] : []),
 ];
 const DECLARED = 'bench/mutations/declared.ts';
 
