@@ -1,8 +1,12 @@
 import test from 'ava';
+import type { Graph } from '../../local/graph/graph.ts';
 import { harvestStack } from '../../local/graph/program.ts';
 import { CALLBACK_SECRET, graphOf, graphWithDatabase, ofType } from '../support/graphs.ts';
 
-const graphs = await Promise.all([graphOf('staging'), graphOf('production'), graphWithDatabase()]);
+let graphs: Graph[];
+test.before(async () => {
+  graphs = await Promise.all([graphOf('staging'), graphOf('production'), graphWithDatabase()]);
+});
 
 test('a domain leads to the API, and its record, where the zone is ours, to the domain', async (t) => {
   const api = { domain: { hostedZoneId: 'Z0123456789' } };

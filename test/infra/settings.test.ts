@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Properties } from '../../local/graph/graph.ts';
+import type { Graph, Properties } from '../../local/graph/graph.ts';
 import { graphOf, graphWithDatabase, ofType } from '../support/graphs.ts';
 
 /**
@@ -33,7 +33,10 @@ const SETTINGS: [type: string, name: RegExp, settings: Properties, otherwise: st
   ],
 ];
 
-const graphs = await Promise.all([graphOf('staging'), graphOf('production'), graphWithDatabase()]);
+let graphs: Graph[];
+test.before(async () => {
+  graphs = await Promise.all([graphOf('staging'), graphOf('production'), graphWithDatabase()]);
+});
 
 for (const [type, name, settings, otherwise] of SETTINGS) {
   test(`${type.split(':')[1]} ${Object.keys(settings).join(', ')}: otherwise ${otherwise}`, (t) => {
