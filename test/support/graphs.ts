@@ -1,5 +1,5 @@
 import type { Graph, Properties, Resource } from '../../local/graph/graph.ts';
-import { harvestStack } from '../../local/graph/program.ts';
+import { type ConfigOverrides, harvestStack } from '../../local/graph/program.ts';
 
 export const STACKS = ['staging', 'production', 'local'] as const;
 
@@ -8,12 +8,16 @@ export const CALLBACK_SECRET = 'a test value of more than thirty-two characters'
 
 const declared = new Map<string, Promise<Graph>>();
 
-/** The stack as its own configuration file declares it, evaluated once a process: not to be changed. */
-export function graphOf(stack: string): Promise<Graph> {
-  const graph = declared.get(stack) ?? harvestStack(stack, { callbackSecret: CALLBACK_SECRET });
-  declared.set(stack, graph);
+/** Evaluates once a process: what comes of it is not to be changed. */
+function once(stack: string, config: ConfigOverrides = {}): Promise<Graph> {
+  const key = JSON.stringify([stack, config]);
+  const graph = declared.get(key) ?? harvestStack(stack, { callbackSecret: CALLBACK_SECRET, config });
+  declared.set(key, graph);
   return graph;
 }
+
+/** The stack as its own configuration file declares it. */
+export const graphOf = (stack: string) => once(stack);
 
 /** Production in an account that has no database: the stack provides one. */
 export function graphWithDatabase(): Promise<Graph> {
@@ -25,12 +29,11 @@ export function graphWithDatabase(): Promise<Graph> {
     backupDays: 14,
   };
   const database = { host: null, credentialsSecretArn: null, cidrBlock: null, instance };
-  return harvestStack('production', { callbackSecret: CALLBACK_SECRET, config: { database } });
+  return once('production', { database });
 }
 
 /** Staging whose stack builds the service's image. */
-export const graphThatBuilds = (): Promise<Graph> =>
-  harvestStack('staging', { callbackSecret: CALLBACK_SECRET, config: { service: { image: 'build' } } });
+export const graphThatBuilds = () => once('staging', { service: { image: 'build' } });
 
 /** Resources of a type such as `sqs/queue:Queue`. */
 export const ofType = (graph: Graph, type: string): Resource[] =>
