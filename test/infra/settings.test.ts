@@ -20,6 +20,18 @@ const SETTINGS: [type: string, name: RegExp, settings: Properties, otherwise: st
     'the service, which keeps idle connections for 65 s, would close one that the balancer is about to use',
   ],
   [
+    'ec2/flowLog:FlowLog',
+    /^entrance-network$/,
+    { logDestinationType: 'cloud-watch-logs', maxAggregationInterval: 600 },
+    'where flow logs go, and how often, is up to the provider’s defaults',
+  ],
+  [
+    'sqs/queue:Queue',
+    /^queues-/,
+    { receiveWaitTimeSeconds: 20 },
+    'whoever receives from an empty queue is answered at once, asks again, and pays for each answer',
+  ],
+  [
     'secretsmanager/secret:Secret',
     /^callback-secret$/,
     { recoveryWindowInDays: 7 },

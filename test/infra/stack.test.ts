@@ -1,3 +1,4 @@
+import path from 'node:path';
 import aslValidator from 'asl-validator';
 import test from 'ava';
 import { z } from 'zod';
@@ -23,6 +24,7 @@ const graph = (stack: string) => {
   return found;
 };
 const statements = (policy: unknown): Statement[] => JSON.parse(z.string().parse(policy)).Statement;
+const ROOT = path.join(import.meta.dirname, '..', '..');
 const ARN = /^arn:aws:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:.+$/;
 
 test.before(async () => {
@@ -233,7 +235,7 @@ for (const stack of STACKS) {
         tracingConfig: { mode: 'Active' },
         loggingConfig: { logFormat: 'JSON', logGroup: `/aws/lambda/${name}` },
       });
-      t.true(String(lambda?.inputs.code).endsWith(`/dist/lambdas/${task}.zip`));
+      t.is(lambda?.inputs.code, path.join(ROOT, 'dist/lambdas', `${task}.zip`));
       t.notThrows(() => inputsOf(graph(stack), 'cloudwatch/logGroup:LogGroup', `/aws/lambda/${name}`));
     }
   });
