@@ -114,6 +114,9 @@ test('the load balancer asks each task of its VPC whether it is ready, and passe
       healthyThreshold: 2,
       unhealthyThreshold: 3,
     });
+    t.deepEqual(only('ecs/service:Service')?.inputs.loadBalancers, [
+      { targetGroupArn: targets?.outputs.arn, containerName: 'service', containerPort: 3000 },
+    ]);
     t.like(only('lb/listener:Listener')?.inputs, {
       loadBalancerArn: balancer?.outputs.arn,
       defaultActions: [{ type: 'forward', targetGroupArn: targets?.outputs.arn }],
