@@ -32,6 +32,28 @@ const SETTINGS: [type: string, name: RegExp, settings: Properties, otherwise: st
     'whoever receives from an empty queue is answered at once, asks again, and pays for each answer',
   ],
   [
+    'mediaconvert/queue:Queue',
+    /^transcoding$/,
+    { pricingPlan: 'ON_DEMAND' },
+    'a reserved queue would ask for a commitment of a year',
+  ],
+  [
+    's3/bucketCorsConfiguration:BucketCorsConfiguration',
+    /^storage-media$/,
+    {
+      corsRules: [
+        {
+          allowedMethods: ['PUT', 'GET', 'HEAD'],
+          allowedHeaders: ['content-type', 'x-amz-checksum-sha256', 'x-amz-tagging'],
+          // the last one is what AWS's support asks for
+          exposeHeaders: ['ETag', 'x-amz-checksum-sha256', 'x-amz-version-id', 'x-amz-request-id'],
+          maxAgeSeconds: 3000,
+        },
+      ],
+    },
+    'a browser asks before every single upload, or cannot read what came of it',
+  ],
+  [
     'secretsmanager/secret:Secret',
     /^callback-secret$/,
     { recoveryWindowInDays: 7 },
@@ -109,5 +131,63 @@ test('a rendition is an MP4 that starts at once, with what editors ask of edit l
       });
     }
     t.is(poster.VideoDescription.CodecSettings.FrameCaptureSettings.Quality, 90);
+  }
+});
+
+test('buckets forget by age, wherever an object lies: S3 takes no rule without a filter', async (t) => {
+  const rulesOf = async (name: string) => {
+    const found = ofType(
+      await graphOf('production'),
+      's3/bucketLifecycleConfiguration:BucketLifecycleConfiguration',
+    ).find((resource) => resource.name === name);
+    return found?.inputs.rules;
+  };
+  const everything = { status: 'Enabled', filter: { prefix: '' } };
+  const abandoned = { abortIncompleteMultipartUpload: { daysAfterInitiation: 1 } };
+  t.deepEqual(await rulesOf('storage-logs'), [
+    { id: 'expire', ...everything, expiration: { days: 365 }, ...abandoned },
+  ]);
+  t.deepEqual(await rulesOf('storage-media'), [
+    {
+      id: 'archive-originals',
+      status: 'Enabled',
+      filter: { tag: { key: 'stage', value: 'raw' } },
+      transitions: [{ days: 180, storageClass: 'GLACIER' }],
+    },
+    {
+      id: 'forget',
+      ...everything,
+      noncurrentVersionExpiration: { noncurrentDays: 30 },
+      // a mark under which no version is left would be listed for ever
+      expiration: { expiredObjectDeleteMarker: true },
+      ...abandoned,
+    },
+  ]);
+});
+
+test('CloudFormation makes both job templates as MediaConvert lists them, and hands their ARNs over', async (t) => {
+  const stacks = ofType(await graphOf('production'), 'cloudformation/stack:Stack');
+  const { Resources, Outputs, ...template } = JSON.parse(String(stacks[0]?.inputs.templateBody));
+  t.deepEqual(template, {
+    AWSTemplateFormatVersion: '2010-09-09',
+    Description: 'MediaConvert job templates for the videos of listings',
+  });
+  t.deepEqual(Outputs, {
+    HorizontalArn: { Value: { 'Fn::GetAtt': ['Horizontal', 'Arn'] } },
+    VerticalArn: { Value: { 'Fn::GetAtt': ['Vertical', 'Arn'] } },
+  });
+  for (const [part, name] of [
+    ['Horizontal', 'toq-media-video-preset'],
+    ['Vertical', 'toq-media-video-preset-vertical'],
+  ] as const) {
+    const { SettingsJson: _, ...properties } = Resources[part].Properties;
+    t.is(Resources[part].Type, 'AWS::MediaConvert::JobTemplate');
+    t.deepEqual(properties, {
+      Name: name,
+      Description: `MP4 1080p and 720p and a poster frame, ${part.toLowerCase()}`,
+      Category: 'listing-media',
+      // the shortest: the machine waits for it
+      StatusUpdateInterval: 'SECONDS_10',
+    });
   }
 });
