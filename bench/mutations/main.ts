@@ -50,7 +50,11 @@ const TOGETHER = {
 
 /** What looks at the program, or at the machines. */
 const checksOf = (kind: keyof typeof TOGETHER): Check[] => [
-  { name: 'tests', arguments: [AVA, '--fail-fast', ...Object.keys(TOGETHER[kind])], seconds: 400 },
+  {
+    name: 'tests',
+    arguments: [AVA, '--fail-fast', '--timeout', '30s', ...Object.keys(TOGETHER[kind])],
+    seconds: 400,
+  },
   ...(values.demo ? [{ name: 'demo', arguments: ['local/demo.ts'], seconds: 400 }] : []),
 ];
 const DECLARED = 'bench/mutations/declared.ts';
