@@ -14,7 +14,9 @@ const State = z.object({
   Resource: z.string().optional(),
   MaxConcurrency: z.int().optional(),
   Retry: z.array(Retrier).default([]),
-  Catch: z.array(z.object({ ErrorEquals: Errors, ResultPath: z.string().nullish() })).default([]),
+  Catch: z
+    .array(z.object({ ErrorEquals: Errors, ResultPath: z.string().nullish(), Next: z.string() }))
+    .default([]),
   get Branches() {
     return z.array(Scope).default([]);
   },
@@ -111,5 +113,17 @@ test('a large batch opens no more than forty branches at once', (t) => {
   for (const [state, { MaxConcurrency = 0 }] of maps) {
     // 0 is Step Functions' word for no limit
     t.true(MaxConcurrency > 0 && MaxConcurrency <= 40, state);
+  }
+});
+
+test('processing: whatever fails in a branch as a whole is still reported', (t) => {
+  const parallels = ofType('media-processing', 'Parallel');
+  t.is(parallels.length, 1);
+  for (const [name, state] of parallels) {
+    t.deepEqual(
+      state.Catch.map(({ ErrorEquals, ResultPath, Next }) => ({ ErrorEquals, ResultPath, Next })),
+      [{ ErrorEquals: ['States.ALL'], ResultPath: '$.error', Next: 'ReportFailure' }],
+      name,
+    );
   }
 });
