@@ -134,3 +134,11 @@ test('without a domain the listener speaks HTTP, inside the VPC', async (t) => {
   t.like(listener?.inputs, { protocol: 'HTTP', port: 80 });
   t.is(listener?.inputs.certificateArn, undefined);
 });
+
+test('every security group is one of the stack’s own VPC', async (t) => {
+  const { resources } = await graphOf('production');
+  const vpc = resources.find(({ type }) => type === 'awsx:ec2:Vpc');
+  const owned = resources.filter(({ type }) => /:ec2\/(s|defaultS)ecurityGroup:/.test(type));
+  t.is(owned.length, 6);
+  for (const { name, inputs } of owned) t.is(inputs.vpcId, vpc?.outputs.vpcId, name);
+});

@@ -100,3 +100,12 @@ test('no two resources of a type have the same name', async (t) => {
     t.is(new Set(names).size, names.length);
   }
 });
+
+test('the registry says of each of its rules which images it forgets', async (t) => {
+  const { items } = inventoryOf(await graphOf('production'));
+  const policy = items.find(({ type }) => type === 'ecr.LifecyclePolicy');
+  t.like(policy?.settings, {
+    'policy.rules[0].description': 'untagged images',
+    'policy.rules[1].description': 'all but the newest',
+  });
+});
