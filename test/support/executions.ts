@@ -87,7 +87,8 @@ export async function open(definitions: Record<string, unknown>, world: World = 
     },
   });
   door.services.states = service.service;
-  const client = new SFNClient(door.client());
+  const connection = door.client();
+  const client = new SFNClient(connection);
   let closed = false;
 
   async function start(machine: string, input: unknown, name?: string) {
@@ -109,6 +110,8 @@ export async function open(definitions: Record<string, unknown>, world: World = 
 
   return {
     directory,
+    /** how another client reaches the machines */
+    connection,
     client,
     service,
     arn,
