@@ -11,6 +11,7 @@ import {
   type S3ServiceException,
 } from '@aws-sdk/client-s3';
 import type { ExecutionContext } from 'ava';
+import { type ChecksumAlgorithm, createDigest } from '../../local/s3/checksums.ts';
 import { type S3ServerOptions, startS3 } from './s3.ts';
 
 /** The local S3 of a test, and what its one bucket is asked all the time. */
@@ -45,4 +46,17 @@ export async function refusal(
 ): Promise<[string, number | undefined]> {
   const error = await t.throwsAsync<S3ServiceException>(attempt);
   return [error?.name ?? '', error?.$metadata.httpStatusCode];
+}
+
+/** A checksum in base64, as S3's headers have it. */
+export function checksumOf(algorithm: ChecksumAlgorithm, bytes: Buffer | string): string {
+  const digest = createDigest(algorithm);
+  digest.update(Buffer.from(bytes));
+  return digest.digest().toString('base64');
+}
+
+/** No object, and nothing of one that was refused. */
+export async function assertNothingStored(t: ExecutionContext, s3: OpenedS3) {
+  t.deepEqual(await s3.blobs(), []);
+  t.deepEqual(s3.created, []);
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AccessKey } from '../../local/credentials.ts';
@@ -43,6 +45,20 @@ export function send(url: string, { method, path, headers = {}, body }: WireRequ
     outgoing.end(body);
   });
 }
+
+/** Writes to a bare socket, and returns what came back until the server closed. */
+export async function exchange(url: string, lines: string[], ...rest: string[]): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  socket.write([...lines, '', ''].join('\r\n'));
+  for (const piece of rest) socket.write(piece);
+  socket.end();
+  return text(socket);
+}
+
+/** The headers of a request as lines of HTTP. */
+export const headerLines = ({ headers = {} }: WireRequest) =>
+  Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
 
 export const sha256 = (body: Buffer | string) => createHash('sha256').update(body).digest('hex');
 

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { request as httpRequest } from 'node:http';
+import { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import test from 'ava';
 import fc from 'fast-check';
@@ -80,3 +83,53 @@ test('a reader finishes with the bytes it began with, whatever is written meanwh
   t.is((await head('r')).ContentLength, 3);
   while ((await blobs()).length > 1) await new Promise((resolve) => setTimeout(resolve, 5));
 });
+
+test('300 MB pass through in both directions without being held in memory', async (t) => {
+  const s3 = await openS3(t);
+  const piece = Buffer.alloc(1_000_000, 1);
+  const bytes = 300 * piece.length;
+  const quiet = s3.createClient({
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  let peak = 0;
+  const watch = () => {
+    peak = Math.max(peak, process.memoryUsage.rss());
+  };
+  const before = process.memoryUsage.rss();
+  const url = await getSignedUrl(quiet, new PutObjectCommand({ Bucket: s3.bucket, Key: 'large' }));
+  await send300(url, piece, watch);
+
+  const got = await quiet.send(new GetObjectCommand({ Bucket: s3.bucket, Key: 'large' }));
+  let received = 0;
+  const sink = new Writable({
+    // A reader that is slower than the disk.
+    write(chunk: Buffer, _encoding, done) {
+      received += chunk.length;
+      watch();
+      setImmediate(done);
+    },
+  });
+  if (!(got.Body instanceof Readable)) throw new TypeError('no stream');
+  await pipeline(got.Body, sink);
+  t.is(received, bytes);
+  t.true(peak - before < 150_000_000, `grew by ${Math.round((peak - before) / 1e6)} MB`);
+});
+
+async function send300(url: string, piece: Buffer, watch: () => void) {
+  const outgoing = httpRequest(url, { method: 'PUT', headers: { 'content-length': 300 * piece.length } });
+  const answered = new Promise<number | undefined>((resolve, reject) => {
+    outgoing.on('error', reject);
+    outgoing.on('response', (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+  });
+  await pipeline(function* () {
+    for (let i = 0; i < 300; i++) {
+      watch();
+      yield piece;
+    }
+  }, outgoing);
+  if ((await answered) !== 200) throw new Error('the upload was refused');
+}
