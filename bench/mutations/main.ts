@@ -39,7 +39,9 @@ const OF_MACHINES = [
   ...globSync('test/statemachines/*.test.ts', { cwd: ROOT }),
   'test/local/machines.test.ts',
   // what the program makes of a machine, and what it relies on
-  ...['alarms', 'rules', 'seeds', 'stack'].map((name) => `test/infra/${name}.test.ts`),
+  ...['alarms', 'rules', 'seed-001-request', 'seed-002-handover', 'stack'].map(
+    (name) => `test/infra/${name}.test.ts`,
+  ),
 ];
 const imports = (files: string[]) => files.map((file) => `import '../${file}';\n`).join('');
 /** One file of all of them: AVA gives each file a process, and each process would load Pulumi again. */
