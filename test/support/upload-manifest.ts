@@ -18,6 +18,12 @@ export const manifestFile = (changes: Changes = {}) => ({
   ...changes,
 });
 
+/** As many files as there are changes, each with a name and a place of its own. */
+export const manifestFiles = (changes: Changes[]) =>
+  changes.map((own, index) =>
+    manifestFile({ clientId: `c${index}`, sequence: index + 1, title: undefined, ...own }),
+  );
+
 /** What a client sends to open a batch. */
 export const manifest = (files: unknown[] = [manifestFile()], changes: Changes = {}) => ({
   listingIdentityId: 28,
