@@ -42,12 +42,13 @@ export const UNEXERCISED: Exemption[] = [
   {
     holder: /lambda-zip/,
     action: /^s3:AbortMultipartUpload$/,
-    reason: 'only when a bundle fails after its first part; tried in test/local/iam.test.ts',
+    reason: 'only when a bundle fails after its first part; tried in test/local/iam/roles.test.ts',
   },
   {
     holder: /backend/,
     action: /^states:(Describe|Stop)Execution$/,
-    reason: 'the reconciler, for an execution that was lost or is stuck; tried in test/local/iam.test.ts',
+    reason:
+      'the reconciler, for an execution that was lost or is stuck; tried in test/local/iam/roles.test.ts',
   },
   {
     holder: /backend|project-uploads/,
