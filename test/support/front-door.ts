@@ -1,6 +1,8 @@
+import { text } from 'node:stream/consumers';
+import type { ExecutionContext } from 'ava';
 import { createCredentials } from '../../local/credentials.ts';
 import type { AwsService } from '../../local/door.ts';
-import { startDoor } from '../../local/front-door.ts';
+import { type DoorOptions, startDoor } from '../../local/front-door.ts';
 
 export const REGION = 'us-east-1';
 export const ACCOUNT = '000000000000';
@@ -24,4 +26,23 @@ export async function openDoor() {
     }),
     close: door.close,
   };
+}
+
+/** Answers what the door told it of the request. */
+const echo: AwsService = async (signed, response) => {
+  const body = signed.service === 's3' ? await text(signed.request) : String(await signed.body());
+  response.setHeader('content-type', 'application/json');
+  response.end(
+    JSON.stringify({ service: signed.service, caller: signed.caller, body, presigned: signed.presigned }),
+  );
+};
+
+/** The door of a test before services that answer what reached them, and a key of the role `photographer-api`. */
+export async function openEchoDoor(t: ExecutionContext, options: Partial<DoorOptions> = {}) {
+  const credentials = createCredentials(options.now);
+  const services = { s3: echo, states: echo, lambda: echo, sts: echo, 'execute-api': echo };
+  const door = await startDoor({ services, credentials, region: REGION, ...options });
+  t.teardown(door.close);
+  const key = credentials.issueAccessKey(role('photographer-api'));
+  return { url: door.url, credentials, key };
 }
