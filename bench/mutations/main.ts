@@ -39,7 +39,7 @@ const OF_MACHINES = [
   ...globSync('test/statemachines/*.test.ts', { cwd: ROOT }),
   'test/local/machines.test.ts',
   // what the program makes of a machine, and what it relies on
-  ...['alarms', 'rules', 'seed-001-request', 'seed-002-handover', 'stack'].map(
+  ...['alarms', 'pipeline', 'rules', 'seed-001-request', 'seed-002-handover'].map(
     (name) => `test/infra/${name}.test.ts`,
   ),
 ];

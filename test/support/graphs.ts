@@ -48,3 +48,6 @@ export function inputsOf(graph: Graph, type: string, name?: string): Properties 
   if (!only || others.length) throw new Error(`${found.length} of aws:${type} ${name ?? ''}`);
   return only.inputs;
 }
+
+/** The account that a stack belongs to. */
+export const accountOf = (graph: Graph) => String(graph.outputs.queueArn).split(':')[4];
