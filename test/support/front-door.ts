@@ -3,15 +3,23 @@ import type { ExecutionContext } from 'ava';
 import { createCredentials } from '../../local/credentials.ts';
 import type { AwsService } from '../../local/door.ts';
 import { type DoorOptions, startDoor } from '../../local/front-door.ts';
+import type { Role } from '../../local/graph/manifest.ts';
 
 export const REGION = 'us-east-1';
 export const ACCOUNT = '000000000000';
 export const role = (name: string) => `arn:aws:iam::${ACCOUNT}:role/${name}`;
 
+/** A role that a principal of AWS's policy language may act as, and that may do nothing itself. */
+export const trusting = (name: string, Principal: unknown): Role => ({
+  name,
+  arn: role(name),
+  trust: { Statement: [{ Effect: 'Allow', Principal, Action: 'sts:AssumeRole' }] },
+  policies: [],
+});
+
 /** The real front door before services that may be added later; every role may do everything. */
-export async function openDoor() {
+export async function openDoor(credentials = createCredentials()) {
   const services: Record<string, AwsService> = {};
-  const credentials = createCredentials();
   const door = await startDoor({ services, credentials, region: REGION });
   return {
     services,
