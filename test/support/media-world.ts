@@ -7,7 +7,7 @@ import type { Caller, StatusAnswer, UploadFile, UploadsAnswer } from '../../serv
 import { createWorkers } from '../../service/workers/workers.ts';
 import { Callback, type CallbackBody, type MachineInput } from '../../statemachines/contracts.ts';
 import { bundleKey, variantKeys } from '../../statemachines/object-keys.ts';
-import type { TestDatabase } from './database.ts';
+import { startTestDatabase, type TestDatabase } from './database.ts';
 import { fakeJobQueue } from './fake-job-queue.ts';
 import { fakeObjectStore } from './fake-object-store.ts';
 import { fakeWorkflows } from './fake-workflows.ts';
@@ -55,6 +55,13 @@ export const photos = (count: number, from = 1) =>
 export async function settlePeople({ knex }: TestDatabase) {
   const people = [PHOTOGRAPHER, STRANGER, OWNER, OTHER_OWNER, ADMIN, REALTOR];
   await knex('users').insert(people.map(({ userId, role }) => ({ id: userId, full_name: role })));
+}
+
+/** A database for `mediaWorld`, with those people. Stop it in `test.after.always`. */
+export async function startMediaDatabase() {
+  const database = await startTestDatabase();
+  await settlePeople(database);
+  return database;
 }
 
 /**
@@ -125,6 +132,14 @@ export function mediaWorld({ knex }: TestDatabase, settings: Partial<typeof conf
 
   const complete = (listingIdentityId: number, batchId?: string) =>
     media.completeUploads(PHOTOGRAPHER, { listingIdentityId, batchId }, TRACE);
+
+  /** A new listing whose batch is RECEIVED, its job on the way. */
+  async function received(files = photos(3)) {
+    const id = await listing();
+    const batch = await uploaded(id, files);
+    const { jobId } = await complete(id);
+    return { id, batchId: batch.batchId, files: batch.files, jobId: Number(jobId) };
+  }
 
   const status = (listingIdentityId: number, batchId: string): Promise<StatusAnswer> =>
     media.batchStatus(ADMIN, { listingIdentityId, batchId });
@@ -202,7 +217,9 @@ export function mediaWorld({ knex }: TestDatabase, settings: Partial<typeof conf
 
   return {
     ...{ knex, media, workers, dependencies, objects, queue, workflows, events, measured },
-    ...{ listing, uploaded, put, complete, status, tell, processed, bundled, newestJob, ready, input },
-    listingStatus,
+    ...{ listing, uploaded, put, complete, received, status, tell, processed, bundled, newestJob, ready },
+    ...{ input, listingStatus },
   };
 }
+
+export type MediaWorld = ReturnType<typeof mediaWorld>;
