@@ -2,11 +2,17 @@ import type { ExecutionContext } from 'ava';
 import { Problem } from '../../service/errors.ts';
 import type { ApiAnswer, ProblemBody } from './api.ts';
 
-/** The work ends in this Problem. Returns it. */
-export async function refused(t: ExecutionContext, work: Promise<unknown>, status: number, code: string) {
-  const problem = await t.throwsAsync(work, { instanceOf: Problem });
-  t.is(problem?.status, status);
-  t.is(problem?.code, code);
+/** The work ends in this Problem. Returns it. `about` says which work, where a test tries many. */
+export async function refused(
+  t: ExecutionContext,
+  work: Promise<unknown>,
+  status: number,
+  code: string,
+  about?: string,
+) {
+  const problem = await t.throwsAsync(work, { instanceOf: Problem }, about);
+  t.is(problem?.status, status, about);
+  t.is(problem?.code, code, about);
   return problem;
 }
 
