@@ -67,7 +67,12 @@ test('an asset takes the steps of the law and no other', async (t) => {
   for (const from of statuses(assetTransitions)) {
     const started = await staged({ asset: from });
     const sources = sourcesOf(assetTransitions, 'PROCESSING');
-    const count = await startAssets(world.knex, started.jobId, [{ id: started.assetId, etag: null }], sources);
+    const count = await startAssets(
+      world.knex,
+      started.jobId,
+      [{ id: started.assetId, etag: null }],
+      sources,
+    );
     t.is(count === 1, assetTransitions[from].includes('PROCESSING'), `${from} → PROCESSING`);
 
     for (const to of ['PROCESSED', 'FAILED'] as const) {
