@@ -51,16 +51,11 @@ export function file(clientId: string, sequence: number, more: Partial<UploadFil
 export const photos = (count: number, from = 1) =>
   Array.from({ length: count }, (_, index) => file(`photo-${from + index}`, from + index));
 
-/** The people of the TOQ schema that the tests know. */
-export async function settlePeople({ knex }: TestDatabase) {
-  const people = [PHOTOGRAPHER, STRANGER, OWNER, OTHER_OWNER, ADMIN, REALTOR];
-  await knex('users').insert(people.map(({ userId, role }) => ({ id: userId, full_name: role })));
-}
-
-/** A database for `mediaWorld`, with those people. Stop it in `test.after.always`. */
+/** A database for `mediaWorld`, with the people of the TOQ schema that the tests know. Stop it in `test.after.always`. */
 export async function startMediaDatabase() {
   const database = await startTestDatabase();
-  await settlePeople(database);
+  const people = [PHOTOGRAPHER, STRANGER, OWNER, OTHER_OWNER, ADMIN, REALTOR];
+  await database.knex('users').insert(people.map(({ userId, role }) => ({ id: userId, full_name: role })));
   return database;
 }
 

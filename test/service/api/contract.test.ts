@@ -3,22 +3,15 @@ import test, { type ExecutionContext } from 'ava';
 import type { z } from 'zod';
 import * as answers from '../../../service/api/answers.ts';
 import { signCallback } from '../../../statemachines/callback-signature.ts';
-import { type Api, type ApiAnswer, CALLBACK_SECRET, startApi } from '../../support/api.ts';
-import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { mediaWorld, PHOTOGRAPHER, photos, STRANGER, settlePeople } from '../../support/media-world.ts';
+import { type ApiAnswer, CALLBACK_SECRET, startApi } from '../../support/api.ts';
+import { mediaWorld, PHOTOGRAPHER, photos, STRANGER, startMediaDatabase } from '../../support/media-world.ts';
 
-let database: TestDatabase;
-let world: ReturnType<typeof mediaWorld>;
-let api: Api;
-test.before(async () => {
-  database = await startTestDatabase();
-  await settlePeople(database);
-  world = mediaWorld(database);
-  api = await startApi({ media: world.media });
-});
+const database = await startMediaDatabase();
+const world = mediaWorld(database);
+const api = await startApi({ media: world.media });
 test.after.always(async () => {
-  await api?.[Symbol.asyncDispose]();
-  await database?.stop();
+  await api[Symbol.asyncDispose]();
+  await database.stop();
 });
 
 const bearer = async (caller: { userId: number; role: string }) => ({

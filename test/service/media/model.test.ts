@@ -3,24 +3,24 @@ import fc from 'fast-check';
 import { Problem } from '../../../service/errors.ts';
 import type { Job } from '../../../service/models/job.ts';
 import type { CallbackBody } from '../../../statemachines/contracts.ts';
-import { startTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { file, mediaWorld, PHOTOGRAPHER, photos, settlePeople, TRACE } from '../../support/media-world.ts';
+import {
+  file,
+  type MediaWorld,
+  mediaWorld,
+  PHOTOGRAPHER,
+  photos,
+  startMediaDatabase,
+  TRACE,
+} from '../../support/media-world.ts';
 
 /** Sequences of forty steps; `MODEL_RUNS=1000` makes it forty thousand, `MODEL_SEED` repeats a run. */
 const RUNS = Number(process.env.MODEL_RUNS ?? 75);
 
-let database: TestDatabase;
-
-test.before(async () => {
-  database = await startTestDatabase();
-  await settlePeople(database);
-});
-test.after.always(() => database?.stop());
-
-type World = ReturnType<typeof mediaWorld>;
+const database = await startMediaDatabase();
+test.after.always(() => database.stop());
 
 interface Stage {
-  world: World;
+  world: MediaWorld;
   listingIdentityId: number;
   references: number;
   batches: string[];
