@@ -7,7 +7,7 @@ import { brokenPhoto } from '../local/samples.ts';
 import { startTestStack } from './support/stack.ts';
 import { put } from './support/uploader.ts';
 
-const { stack, database, file, photos, photographer, jobs, as, close } = await startTestStack({
+const { stack, database, file, photos, uploaded, photographer, jobs, as, close } = await startTestStack({
   OUTBOX_INTERVAL_SECONDS: '1',
   RECONCILE_INTERVAL_SECONDS: '2',
   STUCK_JOB_TIMEOUT_MINUTES: '1',
@@ -79,9 +79,8 @@ test('bad input is refused with a problem that names the field, and nothing is s
 });
 
 test('thumbnails of a first portion are there before the rest is uploaded', async (t) => {
-  const listingIdentityId = await stack.addListing();
   const all = await photos(5);
-  const batch = await upload({ listingIdentityId }, all.slice(0, 3));
+  const batch = await uploaded(all.slice(0, 3));
   await client.process(batch);
   const early = await client.until(batch, ({ assets }) =>
     assets.every(({ status }) => status === 'PROCESSED'),
@@ -95,9 +94,7 @@ test('thumbnails of a first portion are there before the rest is uploaded', asyn
 });
 
 test('a READY and a FAILED batch run again on request, as a new job over the same originals', async (t) => {
-  const listingIdentityId = await stack.addListing();
-  const files = await photos(2);
-  const batch = await upload({ listingIdentityId }, files);
+  const batch = await uploaded(await photos(2));
   await finish(batch);
   const keys = () =>
     database('listing_media_assets')
@@ -111,9 +108,8 @@ test('a READY and a FAILED batch run again on request, as a new job over the sam
   t.deepEqual(await keys(), before);
   t.is((await jobs(batch)).length, 4);
 
-  const other = await stack.addListing();
   const torn = await file('torn.jpg', await brokenPhoto({ width: 800, height: 600 }));
-  const failing = await upload({ listingIdentityId: other }, [torn]);
+  const failing = await uploaded([torn]);
   t.is((await finish(failing)).status, 'FAILED');
   const retried = await client.retry(failing);
   t.is((await rest(failing)).status, 'FAILED');
@@ -152,8 +148,7 @@ test('complete twice at once is one job; the same message again starts nothing',
 });
 
 test('a callback again is a duplicate; forged, stale and unsigned ones are refused', async (t) => {
-  const listingIdentityId = await stack.addListing();
-  const batch = await upload({ listingIdentityId }, await photos(1));
+  const batch = await uploaded(await photos(1));
   await finish(batch);
   const [job] = await jobs(batch);
   const manager = new SecretsManagerClient(as('lambda-callback-dispatch'));
@@ -186,8 +181,7 @@ test('a callback again is a duplicate; forged, stale and unsigned ones are refus
 
 // serial tests run before the others, which would not like to lose the service
 test.serial('a service killed between commit and publish, or inside a callback, loses nothing', async (t) => {
-  const listingIdentityId = await stack.addListing();
-  const batch = await upload({ listingIdentityId }, await photos(2));
+  const batch = await uploaded(await photos(2));
   const held = stack.hold('sqs', 'SendMessage');
   await client.complete(batch).catch(() => undefined);
   await held.arrived;

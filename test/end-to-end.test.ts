@@ -7,7 +7,7 @@ import { covers, reasonOf, UNEXERCISED } from '../local/iam/unexercised.ts';
 import { brokenPhoto, clip, photoJpeg, photoPng, picture } from '../local/samples.ts';
 import { startTestStack } from './support/stack.ts';
 
-const { stack, database, file, photos, photographer, owner, close } = await startTestStack();
+const { stack, database, file, photos, uploaded, photographer, owner, close } = await startTestStack();
 test.after.always(close);
 const { open, upload, finish, gallery } = photographer;
 
@@ -57,7 +57,6 @@ test('photos and videos go from disk to a READY gallery with a bundle', async (t
 });
 
 test('every kind of picture becomes upright, sRGB, stripped variants no larger than itself', async (t) => {
-  const listingIdentityId = await stack.addListing();
   const size = { width: 900, height: 600 };
   const orientations = await Promise.all(
     ([1, 2, 3, 4, 5, 6, 7, 8] as const).map(async (orientation) =>
@@ -81,7 +80,7 @@ test('every kind of picture becomes upright, sRGB, stripped variants no larger t
       others.map(([name, bytes], index) => file(name, bytes, { sequence: orientations.length + index + 1 })),
     )),
   ];
-  const batch = await upload({ listingIdentityId }, files);
+  const batch = await uploaded(files);
   const status = await finish(batch);
   t.is(status.status, 'READY', JSON.stringify(status.assets));
   const saved = await gallery(batch);
@@ -106,13 +105,12 @@ test('every kind of picture becomes upright, sRGB, stripped variants no larger t
 });
 
 test('one broken photo among 20 spoils nothing, is named, and replacing it makes the batch READY', async (t) => {
-  const listingIdentityId = await stack.addListing();
   const files = await photos(19);
   const torn = await file('torn.jpg', await brokenPhoto({ width: 800, height: 600 }), {
     sequence: 20,
     title: 'Attic',
   });
-  const batch = await upload({ listingIdentityId }, [...files, torn]);
+  const batch = await uploaded([...files, torn]);
   const failed = await finish(batch);
   t.is(failed.status, 'FAILED');
   t.is(failed.error?.code, 'ASSETS_FAILED');
@@ -137,7 +135,6 @@ test('one broken photo among 20 spoils nothing, is named, and replacing it makes
 });
 
 test('a video that cannot be transcoded is named, spoils nothing, and is an alert', async (t) => {
-  const listingIdentityId = await stack.addListing();
   const torn = await file(
     'torn.mp4',
     async (to) => {
@@ -146,7 +143,7 @@ test('a video that cannot be transcoded is named, spoils nothing, and is an aler
     },
     { assetType: 'VIDEO_HORIZONTAL' },
   );
-  const batch = await upload({ listingIdentityId }, [...(await photos(1)), torn]);
+  const batch = await uploaded([...(await photos(1)), torn]);
   const failed = await finish(batch);
   t.is(failed.status, 'FAILED');
   t.deepEqual(

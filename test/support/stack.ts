@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import knexFactory from 'knex';
-import { type Batch, createClient } from '../../local/client.ts';
+import { type Batch, createClient, type LocalFile } from '../../local/client.ts';
 import type { UserName } from '../../local/seed.ts';
 import { startStack } from '../../local/stack.ts';
 import { mediaFiles } from './media-files.ts';
@@ -20,14 +20,20 @@ export async function startTestStack(overrides: Record<string, string> = {}) {
   const uploader = (name: UserName) =>
     uploaderOf(createClient({ apiUrl: stack.apiUrl, token: stack.tokens[name] }), folder);
 
+  const photographer = uploader('photographer');
+
   return {
     stack,
     /** where the stack keeps its data and logs */
     directory,
     database,
     ...mediaFiles(path.join(folder, 'media')),
-    photographer: uploader('photographer'),
+    photographer,
     owner: uploader('owner'),
+
+    /** The photographer's batch of a new listing, with these files in the bucket. */
+    uploaded: async (files: LocalFile[]) =>
+      photographer.upload({ listingIdentityId: await stack.addListing() }, files),
 
     /** Rows of a batch's jobs, oldest first. */
     jobs: (batch: Batch) =>
@@ -51,3 +57,4 @@ export async function startTestStack(overrides: Record<string, string> = {}) {
     },
   };
 }
+export type TestStack = Awaited<ReturnType<typeof startTestStack>>;
