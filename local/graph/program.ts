@@ -7,7 +7,8 @@ import { calls } from './calls.ts';
 import type { Graph } from './graph.ts';
 import { type HarvestOptions, harvest } from './harvest.ts';
 import type { Manifest } from './manifest.ts';
-import { models, type Place } from './models.ts';
+import type { Place } from './models/aws.ts';
+import { models } from './models.ts';
 import { manifestOf } from './projection.ts';
 
 /** Values that replace or join those of `Pulumi.{stack}.yaml`, merged key by key: `{service: {port: 4000}}`; null removes one. */
