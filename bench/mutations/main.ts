@@ -1,13 +1,13 @@
 /**
- * Mutation run over the Pulumi program and the state machines: takes one part away at a time and asks the compiler, the
- * tests of the declared graph and the demo whether they notice. `npm run mutate -- --sample 60 --seed 1`, `--all`,
- * `--only kms:Decrypt` (part of a printed line, may be repeated); `--no-demo` leaves out the slow last check. Prints what
- * nobody noticed.
+ * Mutation run over the Pulumi program and the state machines: takes one part away at a time, or changes one value, and
+ * asks the compiler, the tests of the declared graph and the demo whether they notice. `npm run mutate -- --sample 60
+ * --seed 1`, `--all`, `--only kms:Decrypt` (part of a printed line, may be repeated); `--no-demo` leaves out the slow last
+ * check. Prints what nobody noticed.
  */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Mutant, mutantsOf, shuffled, withoutPart } from './mutants.ts';
+import { type Mutant, mutantsOf, mutated, shuffled } from './mutants.ts';
 import { type Check, type Sandbox, sandbox } from './sandbox.ts';
 import { typeChecker } from './type-check.ts';
 
@@ -61,7 +61,7 @@ const checksOf = (kind: keyof typeof TOGETHER): Check[] => [
 ];
 const DECLARED = 'bench/mutations/declared.ts';
 
-const describe = ({ file, line, removed }: Mutant) => `${file}:${line}  ${removed.slice(0, 120)}`;
+const describe = ({ file, line, change }: Mutant) => `${file}:${line}  ${change.slice(0, 120)}`;
 
 const candidates = mutantsOf(ROOT).filter((mutant) =>
   values.only.some((part) => describe(mutant).includes(part)),
@@ -89,7 +89,7 @@ const UNCHANGED = 'declares the same';
 async function judge(mutant: Mutant, place: Sandbox): Promise<Verdict> {
   const isProgram = mutant.file.endsWith('.ts');
   if (isProgram) {
-    const text = withoutPart(readFileSync(path.join(ROOT, mutant.file), 'utf8'), mutant);
+    const text = mutated(readFileSync(path.join(ROOT, mutant.file), 'utf8'), mutant);
     if (checkTypes(mutant.file, text)) return { mutant, by: 'types' };
   }
   const killer = await place.killer(mutant, checksOf(isProgram ? 'program' : 'machines'));
@@ -120,7 +120,7 @@ try {
     (await places[0]?.killer(undefined, checksOf('machines'))) ??
     (await places[0]?.killer(undefined, checksOf('program')));
   if (sound) throw new Error(`Without any mutant the ${sound.check} fail already:\n${sound.said}`);
-  console.log(`${chosen.length} of ${candidates.length} removals, seed ${values.seed}`);
+  console.log(`${chosen.length} of ${candidates.length} changes, seed ${values.seed}`);
   declared = await places[0]?.output(undefined, DECLARED);
   const queue = [...chosen];
   await Promise.all(places.map((place) => work(place, queue, verdicts)));
@@ -138,6 +138,6 @@ const list = (title: string, found: Verdict[]) => {
 list('Noticed by nobody, and nothing declared is different', of(UNCHANGED));
 list('Survivors', of(undefined));
 console.log(
-  `\nOf ${verdicts.length} removals ${of('types').length} were noticed by the compiler, ${of('tests').length} by tests, ` +
+  `\nOf ${verdicts.length} changes ${of('types').length} were noticed by the compiler, ${of('tests').length} by tests, ` +
     `${of('demo').length} by the demo; ${chosen.length - verdicts.length} were left out for time.`,
 );

@@ -2,7 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Mutant, withoutPart } from './mutants.ts';
+import { type Mutant, mutated } from './mutants.ts';
 
 /** One check of a mutant: the arguments that Node gets, and how long it may take, in seconds. */
 export interface Check {
@@ -56,7 +56,7 @@ export function sandbox(root: string, additions: Record<string, string> = {}): S
   async function having<T>(mutant: Mutant | undefined, work: () => Promise<T>): Promise<T> {
     const file = mutant && path.join(copy, mutant.file);
     const original = file && readFileSync(file, 'utf8');
-    if (file && original) writeFileSync(file, withoutPart(original, mutant));
+    if (file && original) writeFileSync(file, mutated(original, mutant));
     try {
       return await work();
     } finally {
