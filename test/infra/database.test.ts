@@ -157,6 +157,21 @@ test("only the service's tasks reach it, with the password that RDS made", (t) =
   t.true(String(role.policy).includes(password.replace(':password::', '')));
 });
 
+test("RDS may do with its log group what AWS's own role for it may, in this account alone", (t) => {
+  const role = 'toq-media-processing-database-monitoring-production';
+  const { Statement } = JSON.parse(String(inputsOf(graph, 'iam/rolePolicy:RolePolicy', role).policy));
+  // AmazonRDSEnhancedMonitoringRole
+  const groups = 'arn:aws:logs:us-east-1:111122223333:log-group:RDS*';
+  t.deepEqual(Statement, [
+    { Effect: 'Allow', Action: ['logs:CreateLogGroup', 'logs:PutRetentionPolicy'], Resource: [groups] },
+    {
+      Effect: 'Allow',
+      Action: ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:GetLogEvents', 'logs:PutLogEvents'],
+      Resource: [`${groups}:log-stream:*`],
+    },
+  ]);
+});
+
 test('service and migrations are told alike how the database proves itself', async (t) => {
   const pem = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
   const own = await harvestStack('staging', {
