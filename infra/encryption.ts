@@ -37,7 +37,10 @@ export class Encryption extends pulumi.ComponentResource {
   }
 }
 
-/** Everything an administrator does to a key, but not its use: no decrypting, no new data keys. */
+/**
+ * Everything an administrator does to a key, but not its use: no decrypting, no new data keys. Grants are how ECR and RDS
+ * come to use it, on behalf of whoever creates a repository or a database.
+ */
 const KEY_ADMINISTRATION = [
   'kms:CancelKeyDeletion',
   'kms:CreateAlias',
@@ -54,6 +57,7 @@ const KEY_ADMINISTRATION = [
   'kms:ListKeyPolicies',
   'kms:ListResourceTags',
   'kms:PutKeyPolicy',
+  'kms:RetireGrant',
   'kms:RevokeGrant',
   'kms:RotateKeyOnDemand',
   'kms:ScheduleKeyDeletion',
