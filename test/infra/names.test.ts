@@ -1,6 +1,6 @@
 import test from 'ava';
 import { inventoryOf } from '../../local/review/inventory.ts';
-import { graphOf } from '../support/graphs.ts';
+import { graphOf, graphWithDatabase } from '../support/graphs.ts';
 
 const STACKS = ['staging', 'production'] as const;
 
@@ -54,14 +54,18 @@ const DESCRIBED = [
 /** Resources that have no name of their own: the console shows the tag. */
 const TAGGED = ['awsx:ec2:Vpc', 'aws:ec2/vpcEndpoint:VpcEndpoint', 'aws:ec2/securityGroup:SecurityGroup'];
 
-for (const stack of STACKS) {
+const GRAPHS = [
+  ...STACKS.map((stack) => ({ title: stack, stack, graphOfIt: () => graphOf(stack) })),
+  { title: 'production with a database', stack: 'production', graphOfIt: () => graphWithDatabase() },
+];
+for (const { title, stack, graphOfIt } of GRAPHS) {
   const own = async (types: string[]) => {
-    const graph = await graphOf(stack);
+    const graph = await graphOfIt();
     const read = new Set(graph.resources.filter(({ kind }) => kind === 'read').map(({ name }) => name));
     return inventoryOf(graph).items.filter(({ type, name }) => types.includes(type) && !read.has(name));
   };
 
-  test(`${stack}: what is looked for by name has one, and it ends with the environment`, async (t) => {
+  test(`${title}: what is looked for by name has one, and it ends with the environment`, async (t) => {
     const items = await own(NAMED);
     t.deepEqual([...new Set(items.map(({ type }) => type))].sort(), NAMED);
     const bad = items.filter(
@@ -74,7 +78,7 @@ for (const stack of STACKS) {
     );
   });
 
-  test(`${stack}: what a person meets in the console says what it is for`, async (t) => {
+  test(`${title}: what a person meets in the console says what it is for`, async (t) => {
     const silent = (await own(DESCRIBED)).filter(({ settings }) => !settings.description);
     t.deepEqual(
       silent.map(({ type, name }) => `${type} ${name}`),
@@ -82,8 +86,8 @@ for (const stack of STACKS) {
     );
   });
 
-  test(`${stack}: what has no name has a tag with one`, async (t) => {
-    const { resources } = await graphOf(stack);
+  test(`${title}: what has no name has a tag with one`, async (t) => {
+    const { resources } = await graphOfIt();
     const tagged = resources.filter(({ type }) => TAGGED.includes(type));
     t.true(tagged.length > 6);
     for (const { name, inputs } of tagged) {
