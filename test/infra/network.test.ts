@@ -87,24 +87,24 @@ for (const stack of STACKS) {
         ?.name.replace('entrance-network-security-', '');
     const out = ofType(graph(stack), 'vpc/securityGroupEgressRule:SecurityGroupEgressRule').map(
       ({ inputs }) =>
-        `${name(inputs.securityGroupId)} → ${name(inputs.referencedSecurityGroupId) ?? inputs.cidrIpv4} ${inputs.fromPort}-${inputs.toPort}`,
+        `${name(inputs.securityGroupId)} → ${name(inputs.referencedSecurityGroupId) ?? inputs.cidrIpv4} ${inputs.ipProtocol} ${inputs.fromPort}-${inputs.toPort}`,
     );
     const database = stack === 'staging' ? '10.20.0.0/16' : '10.30.0.0/16';
     t.deepEqual(out.sort(), [
-      'load-balancer → service 3000-3000',
-      'service → 0.0.0.0/0 443-443',
-      `service → ${database} 3306-3306`,
-      'service → endpoints 443-443',
-      'vpc-link → load-balancer 443-443',
+      'load-balancer → service tcp 3000-3000',
+      'service → 0.0.0.0/0 tcp 443-443',
+      `service → ${database} tcp 3306-3306`,
+      'service → endpoints tcp 443-443',
+      'vpc-link → load-balancer tcp 443-443',
     ]);
     const into = ofType(graph(stack), 'vpc/securityGroupIngressRule:SecurityGroupIngressRule').map(
       ({ inputs }) =>
-        `${name(inputs.referencedSecurityGroupId)} → ${name(inputs.securityGroupId)} ${inputs.fromPort}-${inputs.toPort}`,
+        `${name(inputs.referencedSecurityGroupId)} → ${name(inputs.securityGroupId)} ${inputs.ipProtocol} ${inputs.fromPort}-${inputs.toPort}`,
     );
     t.deepEqual(into.sort(), [
-      'load-balancer → service 3000-3000',
-      'service → endpoints 443-443',
-      'vpc-link → load-balancer 443-443',
+      'load-balancer → service tcp 3000-3000',
+      'service → endpoints tcp 443-443',
+      'vpc-link → load-balancer tcp 443-443',
     ]);
     t.like(inputsOf(graph(stack), 'ec2/defaultSecurityGroup:DefaultSecurityGroup'), {
       vpcId: vpcOf(stack).outputs.vpcId,

@@ -7,6 +7,16 @@ import { accountOf, graphOf, inputsOf, ofType, STACKS } from '../support/graphs.
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 
+/** Seconds and MiB of a function; infra/tasks.ts says why. */
+const SIZES = {
+  start: [10, 256],
+  validate: [120, 512],
+  thumbnails: [120, 2048],
+  consolidate: [30, 256],
+  zip: [900, 1024],
+  'callback-dispatch': [30, 256],
+};
+
 for (const stack of STACKS) {
   const suffix = `-${stack}`;
 
@@ -42,6 +52,19 @@ for (const stack of STACKS) {
       t.notThrows(() => z.strictObject(schema.shape).parse(variables), task);
       t.is(variables.ENV, stack);
     }
+  });
+
+  test(`${stack}: each function has the time and the memory of its work`, async (t) => {
+    const graph = await graphOf(stack);
+    const sizes = Object.keys(environments).map((task) => {
+      const { timeout, memorySize } = inputsOf(
+        graph,
+        'lambda/function:Function',
+        `listing-media-${task}${suffix}`,
+      );
+      return [task, [timeout, memorySize]];
+    });
+    t.deepEqual(Object.fromEntries(sizes), SIZES);
   });
 
   test(`${stack}: finished executions cannot flood the service`, async (t) => {

@@ -14,6 +14,18 @@ const SETTINGS: [type: string, name: RegExp, settings: Properties, otherwise: st
     'API Gateway refuses a private integration without a method, or with another payload format',
   ],
   [
+    'apigatewayv2/api:Api',
+    /^entrance-api$/,
+    { protocolType: 'HTTP' },
+    'API Gateway refuses, or makes a web socket of it',
+  ],
+  [
+    'apigatewayv2/domainName:DomainName',
+    /^entrance-api$/,
+    { domainNameConfiguration: { endpointType: 'REGIONAL' } },
+    'API Gateway refuses: an HTTP API has no other',
+  ],
+  [
     'lb/loadBalancer:LoadBalancer',
     /^entrance-load-balancer$/,
     { idleTimeout: 60, loadBalancerType: 'application' },
