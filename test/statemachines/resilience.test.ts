@@ -6,6 +6,7 @@ const Errors = z.array(z.string()).min(1);
 const Retrier = z.object({
   ErrorEquals: Errors,
   IntervalSeconds: z.int().optional(),
+  BackoffRate: z.number().optional(),
   MaxAttempts: z.int().optional(),
   MaxDelaySeconds: z.int().optional(),
 });
@@ -13,6 +14,7 @@ const State = z.object({
   Type: z.string(),
   Resource: z.string().optional(),
   MaxConcurrency: z.int().optional(),
+  TimeoutSeconds: z.int().optional(),
   Retry: z.array(Retrier).default([]),
   Catch: z
     .array(z.object({ ErrorEquals: Errors, ResultPath: z.string().nullish(), Next: z.string() }))
@@ -25,6 +27,7 @@ const State = z.object({
   },
 });
 const Scope = z.object({
+  TimeoutSeconds: z.int().optional(),
   get States() {
     return z.record(z.string(), State);
   },
@@ -69,6 +72,28 @@ const WEATHER_OF_TRANSCODE = [
   'MediaConvert.ServiceUnavailableException',
 ];
 
+/** Seconds before the first of so many attempts more, doubled each time up to so many. */
+type Patience = [first: number, longest: number, attempts: number];
+/** A throttled function, or S3 that is slow for a moment. */
+const WORK: Patience = [2, 30, 4];
+/** A deployment of the service, or a database that fails over: four minutes. */
+const REPORT: Patience = [2, 60, 8];
+const PATIENCE: Record<string, Patience> = {
+  // it is only news: the work does not wait for it
+  ReportStarted: [1, 5, 2],
+  ValidateRawAssets: WORK,
+  GenerateVariants: WORK,
+  GeneratePosterSizes: WORK,
+  ConsolidateResults: WORK,
+  // MediaConvert limits what an account may ask in a second, and many listings may ask
+  Transcode: [5, 120, 6],
+  // each attempt may read all originals again
+  CreateZipBundle: [5, 60, 3],
+  FinalizeAndCallback: REPORT,
+  ValidationFailed: REPORT,
+  ReportFailure: REPORT,
+};
+
 for (const name of MACHINES) {
   test(`${name}: what a function refuses is not asked again`, (t) => {
     const invoking = ofType(name, 'Task').filter(([, { Resource }]) => Resource?.endsWith('lambda:invoke'));
@@ -84,16 +109,22 @@ for (const name of MACHINES) {
     }
   });
 
-  test(`${name}: weather is waited for, each time a little longer but never for minutes`, (t) => {
+  test(`${name}: weather is waited for as long as the work is worth it`, (t) => {
     for (const [state, { Retry }] of ofType(name, 'Task')) {
-      const weather = Retry.filter(({ MaxAttempts }) => MaxAttempts !== 0);
-      t.true(weather.length > 0, state);
-      t.deepEqual(weather.at(-1)?.ErrorEquals, state === 'Transcode' ? WEATHER_OF_TRANSCODE : ['States.ALL']);
-      for (const { IntervalSeconds = 0, MaxAttempts = 0, MaxDelaySeconds = 0 } of weather) {
-        t.true(MaxAttempts >= 2, state);
-        t.true(IntervalSeconds >= 1, state);
-        t.true(MaxDelaySeconds > IntervalSeconds && MaxDelaySeconds <= 120, state);
-      }
+      const [weather, ...others] = Retry.filter(({ MaxAttempts }) => MaxAttempts !== 0);
+      t.deepEqual(others, [], state);
+      t.is(Retry.at(-1), weather, `${state}: whatever no other Retry fits`);
+      const { ErrorEquals, IntervalSeconds, BackoffRate, MaxAttempts, MaxDelaySeconds } = weather ?? {};
+      t.deepEqual(ErrorEquals, state === 'Transcode' ? WEATHER_OF_TRANSCODE : ['States.ALL'], state);
+      t.deepEqual([IntervalSeconds, MaxDelaySeconds, MaxAttempts], PATIENCE[state], state);
+      t.is(BackoffRate, 2, state);
+    }
+  });
+
+  test(`${name}: no task may outlast its machine`, (t) => {
+    const { TimeoutSeconds: all = 0 } = machine(name);
+    for (const [state, { TimeoutSeconds = Number.NaN }] of ofType(name, 'Task')) {
+      t.true(TimeoutSeconds < all, state);
     }
   });
 
@@ -107,13 +138,15 @@ for (const name of MACHINES) {
   });
 }
 
-test('a large batch opens no more than forty branches at once', (t) => {
-  const maps = MACHINES.flatMap((name) => ofType(name, 'Map'));
-  t.true(maps.length > 1);
-  for (const [state, { MaxConcurrency = 0 }] of maps) {
-    // 0 is Step Functions' word for no limit
-    t.true(MaxConcurrency > 0 && MaxConcurrency <= 40, state);
-  }
+test('a batch works on twenty photos and ten videos at once, and Step Functions takes forty branches', (t) => {
+  const atOnce = MACHINES.flatMap((name) => ofType(name, 'Map')).map(([state, { MaxConcurrency }]) => [
+    state,
+    MaxConcurrency,
+  ]);
+  t.deepEqual(atOnce, [
+    ['ImageThumbnails', 20],
+    ['VideoTranscode', 10],
+  ]);
 });
 
 test('processing: whatever fails in a branch as a whole is still reported', (t) => {
