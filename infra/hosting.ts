@@ -1,5 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
-import { BUILD } from './config.ts';
+import { BUILD } from './configuration.ts';
 import { Database } from './database.ts';
 import type { Entrance } from './entrance.ts';
 import { Fargate } from './fargate.ts';

@@ -40,9 +40,7 @@ const RESILIENCE_LISTS = new Set(['Catch', 'ErrorEquals', 'Retry']);
  * state machines (what makes them survive failures), and every single value of theirs turned into another.
  */
 export function mutantsOf(root: string): Mutant[] {
-  const files = globSync(['infra/*.ts', 'statemachines/*.asl.json'], { cwd: root })
-    .filter((file) => file !== 'infra/config.ts') // reads settings, declares nothing
-    .sort();
+  const files = globSync(['infra/*.ts', 'statemachines/*.asl.json'], { cwd: root }).sort();
   return files.flatMap((file) => {
     const text = readFileSync(path.join(root, file), 'utf8');
     const isProgram = file.endsWith('.ts');

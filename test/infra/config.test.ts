@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { parse } from 'yaml';
 import type { z } from 'zod';
-import { Configuration } from '../../infra/config.ts';
+import { Configuration } from '../../infra/configuration.ts';
 import type { Late } from '../../infra/media-function.ts';
 import type { ContainerEnvironment, ContainerSecrets } from '../../infra/service-container.ts';
 import type { Environment } from '../../lambdas/config.ts';
