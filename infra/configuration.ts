@@ -7,11 +7,8 @@ const Seconds = z.number().positive();
 const Arn = z.string().startsWith('arn:aws:', 'must be an ARN (arn:aws:…)');
 /** An IPv4 block of RFC 1918. */
 const Block = z
-  .cidrv4('must be a block of private addresses such as 10.40.0.0/16')
-  .regex(
-    /^(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.)/,
-    'must be a block of private addresses such as 10.40.0.0/16',
-  );
+  .cidrv4({ error: 'must be a block of private addresses such as 10.40.0.0/16', abort: true })
+  .regex(/^(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.)/);
 /** Services that the tasks and functions of the VPC talk to, as PrivateLink names them. */
 const ENDPOINTS = ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager', 'sqs', 'states', 'sts'];
 /** One or more certificates in PEM, and no key among them. */

@@ -3,10 +3,12 @@ import test from 'ava';
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import { Configuration } from '../../infra/configuration.ts';
+import program from '../../infra/index.ts';
 import type { Late } from '../../infra/media-function.ts';
 import type { ContainerEnvironment, ContainerSecrets } from '../../infra/service-container.ts';
 import type { Environment } from '../../lambdas/config.ts';
-import { type ConfigOverrides, harvestStack } from '../../local/graph/program.ts';
+import { harvest } from '../../local/graph/harvest.ts';
+import { type ConfigOverrides, harvestStack, stackInputs } from '../../local/graph/program.ts';
 import { CALLBACK_SECRET, inputsOf } from '../support/graphs.ts';
 
 /** The sentences with which the program refuses staging after these changes; none when it does not. */
@@ -157,6 +159,15 @@ const REFUSED: [string, ConfigOverrides, string, string][] = [
 for (const [what, config, name, complaint] of REFUSED) {
   test.serial(`${what} is refused in one sentence that names stack, key and remedy`, async (t) => {
     t.deepEqual(await refusal(config), [`Stack staging: ${name} ${complaint}. ${explained(name)}`]);
+  });
+}
+
+for (const name of ['Staging', '2staging', 'stag_ing', 'a-very-long-name']) {
+  test.serial(`a stack cannot be called ${name}, which no bucket could end with`, async (t) => {
+    const inputs = stackInputs('staging', { callbackSecret: CALLBACK_SECRET });
+    await t.throwsAsync(harvest({ ...inputs, stack: name, program }), {
+      message: `Stack ${name}: its name is the suffix of every resource and must be lower-case letters, digits and hyphens, at most 15. Remedy: pulumi stack init <name>`,
+    });
   });
 }
 

@@ -64,6 +64,7 @@ const LIMITS: [path: string, takes: unknown[], refuses: unknown[], complaint?: s
   ],
   ['logs.accessLogDays', [undefined, 1], [0]],
   ['alerts.email', [undefined, 'a@b.br'], ['nobody'], 'must be an email address'],
+  ['database.host', ['x'], ['']],
   ['database.port', [undefined, 1, 65_535], [0, 65_536]],
   ['database.name', ['t'], ['', undefined]],
   ['database.credentialsSecretArn', [], ['toq-server/staging'], ARN],
