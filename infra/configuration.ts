@@ -95,8 +95,7 @@ export const Configuration = z.strictObject({
           const message = 'must be left out where the stack has an instance of its own';
           context.addIssue({ code: 'custom', path: [key], message });
         }
-        if (!given && !database.instance)
-          context.addIssue({ code: 'custom', path: [key], message: 'is missing' });
+        if (!given && !database.instance) context.addIssue({ code: 'custom', path: [key] });
       }
       const complain = (key: 'host' | 'tls' | 'tlsCa', message: string) =>
         context.addIssue({ code: 'custom', path: [key], message });

@@ -18,9 +18,11 @@ function stagingWith(path: string, value: unknown): Tree {
   return settings;
 }
 
+const issue = (path: string, value: unknown) =>
+  Configuration.safeParse(stagingWith(path, value)).error?.issues[0];
+
 /** What is wrong with the setting, in the words that follow its name; nothing when it is taken. */
-const complaint = (path: string, value: unknown) =>
-  Configuration.safeParse(stagingWith(path, value)).error?.issues[0]?.message;
+const complaint = (path: string, value: unknown) => issue(path, value)?.message;
 
 const BLOCK = 'must be a block of private addresses such as 10.40.0.0/16';
 const ARN = 'must be an ARN (arn:aws:…)';
@@ -73,8 +75,8 @@ const LIMITS: [path: string, takes: unknown[], refuses: unknown[], complaint?: s
   ['database.tls', [undefined, 'rds', 'public-ca', 'disabled'], []],
   ['database.tls', [], ['required', true], 'must be rds, public-ca, private-ca or disabled'],
   ['database.poolSize', [undefined, 1], [0]],
-  ['jwt.issuer', ['toq'], ['', undefined]],
-  ['jwt.audience', ['toq'], ['', undefined]],
+  ['jwt.issuer', ['x'], ['', undefined]],
+  ['jwt.audience', ['x'], ['', undefined]],
   ['jwt.jwksUrl', ['https://a.br/jwks.json'], ['a.br', undefined]],
   ['network.availabilityZones', [2, 3], []],
   ['network.availabilityZones', [], [1, 4, '2'], 'must be 2 or 3'],
@@ -151,10 +153,14 @@ const FARGATE = [
 for (const [cpu, least, most, none] of FARGATE) {
   test(`a task of ${cpu} CPU units has ${least} to ${most} MiB`, (t) => {
     const { service } = stagingWith('service.cpu', cpu);
-    const said = (memoryMiB: number) => complaint('service', Object.assign({}, service, { memoryMiB }));
-    t.is(said(least), undefined);
-    t.is(said(most), undefined);
-    t.regex(said(none) ?? '', new RegExp(`^must be one of ${least}, .*${most} with ${cpu} CPU units$`));
+    const refusal = (memoryMiB: number) => issue('service', Object.assign({}, service, { memoryMiB }));
+    t.is(refusal(least), undefined);
+    t.is(refusal(most), undefined);
+    t.deepEqual(refusal(none)?.path, ['service', 'memoryMiB']);
+    t.regex(
+      refusal(none)?.message ?? '',
+      new RegExp(`^must be one of ${least}, .*${most} with ${cpu} CPU units$`),
+    );
   });
 }
 
