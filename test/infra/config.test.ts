@@ -138,6 +138,12 @@ const REFUSED: [string, ConfigOverrides, string, string][] = [
     'must be a block of private addresses such as 10.40.0.0/16',
   ],
   [
+    'a network that is none',
+    { network: { cidrBlock: 'all' } },
+    'toq-media:network.cidrBlock',
+    'must be a block of private addresses such as 10.40.0.0/16',
+  ],
+  [
     'a network too small for its subnets',
     { network: { cidrBlock: '10.40.0.0/20' } },
     'toq-media:network.cidrBlock',

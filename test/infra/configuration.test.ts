@@ -165,16 +165,17 @@ for (const [cpu, least, most, none] of FARGATE) {
 }
 
 test('a database of its own takes sizes that RDS has', (t) => {
-  const own = (changes: Tree) =>
-    complaint('database', { name: 'toq', instance: { ...INSTANCE, ...changes } });
-  t.is(own({}), undefined);
-  t.is(own({ backupDays: 1 }), undefined);
-  t.is(own({ backupDays: 35 }), undefined);
-  t.is(own({ class: 'm5.large' }), 'must be an RDS instance class such as db.t4g.medium');
-  t.is(own({ storageGiB: 101 }), 'must not be less than storageGiB');
-  t.is(own({ storageGiB: 100 }), undefined);
+  const refusal = (changes: Tree) =>
+    issue('database', { name: 'toq', instance: { ...INSTANCE, ...changes } });
+  for (const taken of [{}, { storageGiB: 100 }, { backupDays: 1 }, { backupDays: 35 }]) {
+    t.is(refusal(taken), undefined, JSON.stringify(taken));
+  }
+  const smaller = refusal({ storageGiB: 101 });
+  t.is(smaller?.message, 'must not be less than storageGiB');
+  t.deepEqual(smaller?.path, ['database', 'instance', 'maxStorageGiB']);
+  t.is(refusal({ class: 'm5.large' })?.message, 'must be an RDS instance class such as db.t4g.medium');
   for (const refused of [{ storageGiB: 19 }, { maxStorageGiB: 19 }, { backupDays: 0 }, { backupDays: 36 }]) {
-    t.truthy(own(refused), JSON.stringify(refused));
+    t.truthy(refusal(refused), JSON.stringify(refused));
   }
 });
 
