@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Knex } from 'knex';
 import { makeDataFolder, startDatabase } from '../../local/database.ts';
+import { startWatchdog } from '../../local/watchdog.ts';
 import { migrations } from '../../migrations/knexfile.ts';
 import { type DatabaseAddress, openDatabase } from '../../service/models/database.ts';
 
@@ -48,10 +49,15 @@ export async function startTestDatabase({
     template: await template(),
     arguments: words,
   });
+  // a test process that is killed, for its time or by Ctrl-C, takes its server along
+  const watchdog = startWatchdog();
+  watchdog.watch(server.pid);
   const knex = openDatabase({ ...server, poolSize: 20 });
   const stop = async () => {
     await knex.destroy();
     await server.stop();
+    watchdog.forget(server.pid);
+    await watchdog.close();
     await rm(directory, { recursive: true, force: true });
   };
   try {
