@@ -1,5 +1,6 @@
 import test from 'ava';
 import { z } from 'zod';
+import { ServiceConfig } from '../../service/config.ts';
 import { definition, MACHINES, type Machine, placeholders } from '../../statemachines/definitions.ts';
 
 const Errors = z.array(z.string()).min(1);
@@ -137,6 +138,14 @@ for (const name of MACHINES) {
     }
   });
 }
+
+test('a video that takes too long fails alone, before the reconciler would give up the whole job', (t) => {
+  const [, transcode] = ofType('media-processing', 'Task').find(([state]) => state === 'Transcode') ?? [];
+  const [first, longest, attempts] = PATIENCE.Transcode ?? [0, 0, 0];
+  const waits = Array.from({ length: attempts }, (_, attempt) => Math.min(first * 2 ** attempt, longest));
+  const all = waits.reduce((sum, wait) => sum + wait, transcode?.TimeoutSeconds ?? Number.NaN);
+  t.true(all < 60 * ServiceConfig.shape.STUCK_JOB_TIMEOUT_MINUTES.parse(undefined), `${all} s`);
+});
 
 test('a batch works on twenty photos and ten videos at once, and Step Functions takes forty branches', (t) => {
   const atOnce = MACHINES.flatMap((name) => ofType(name, 'Map')).map(([state, { MaxConcurrency }]) => [
