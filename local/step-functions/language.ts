@@ -36,7 +36,7 @@ const Template = z
   .optional();
 const ResultPath = z.string().nullable().default('$').transform(compiled(compileResultPath));
 
-const Retrier = z.strictObject({
+export const Retrier = z.strictObject({
   ErrorEquals: z.array(z.string()).min(1),
   IntervalSeconds: z.int().positive().default(1),
   MaxAttempts: z.int().nonnegative().default(3),

@@ -1,10 +1,12 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { RUNBOOKS } from '../../infra/alarms.ts';
 import { environments } from '../../lambdas/config.ts';
 import type { Graph } from '../../local/graph/graph.ts';
+import { Retrier } from '../../local/step-functions/language.ts';
 import { definition, MACHINES, placeholders } from '../../statemachines/definitions.ts';
 import { graphOf, graphWithDatabase, inputsOf, ofType } from '../support/graphs.ts';
+import { longestWait } from '../support/retries.ts';
 
 const ALARM = 'cloudwatch/metricAlarm:MetricAlarm';
 
@@ -56,8 +58,12 @@ function row(subject: string, inputs: unknown): Row {
 const runbookOf = ({ alarmDescription }: { alarmDescription: string }) =>
   /docs\/operations\.md#([a-z-]+)$/.exec(alarmDescription)?.[1] ?? 'none';
 
-/** What is wrong, in five words or more, and where it says what to do. */
-const SENTENCE = /^\S+( \S+){4,}\. What to do: docs\/operations\.md#\S+$/;
+/** Says what is wrong, in five words or more and as its runbook has it, and where to read what to do. */
+function explains(t: ExecutionContext, alarm: { name: string; alarmDescription: string }) {
+  t.regex(alarm.alarmDescription, /^\S+( \S+){4,}\. What to do: docs\/operations\.md#\S+$/, alarm.name);
+  const runbook = Object.entries(RUNBOOKS).find(([slug]) => slug === runbookOf(alarm));
+  t.true(runbook && alarm.alarmDescription.startsWith(`${runbook[1]} What to do: `), alarm.name);
+}
 
 const ONCE = 'Sum ≥ 1 for 1 × 300 s';
 
@@ -160,7 +166,7 @@ for (const stack of ['staging', 'production']) {
     for (const { inputs } of ofType(graph, ALARM)) {
       const alarm = Common.strip().parse(inputs);
       t.deepEqual([alarm.alarmActions, alarm.okActions], [[topic], [topic]], alarm.name);
-      t.regex(alarm.alarmDescription, SENTENCE, alarm.name);
+      explains(t, alarm);
     }
   });
 
@@ -204,22 +210,12 @@ test('a database of its own adds its alarms, and every runbook is then some alar
   });
   const alarms = ofType(graph, ALARM).map(({ inputs }) => Common.strip().parse(inputs));
   t.deepEqual([...new Set(alarms.map(runbookOf))].sort(), Object.keys(RUNBOOKS).sort());
-  for (const { name, alarmDescription } of alarms) t.regex(alarmDescription, SENTENCE, name);
+  for (const alarm of alarms) explains(t, alarm);
 });
 
-const Retrying = z.object({
-  Retry: z.array(
-    z.object({
-      ErrorEquals: z.array(z.string()),
-      IntervalSeconds: z.number().default(1),
-      MaxAttempts: z.number().default(3),
-      BackoffRate: z.number().default(2),
-      MaxDelaySeconds: z.number().default(Number.POSITIVE_INFINITY),
-    }),
-  ),
-});
-const Reporting = Retrying.extend({
+const Reporting = z.object({
   Parameters: z.object({ FunctionName: z.literal('callback-dispatch') }),
+  Retry: z.array(Retrier),
 });
 
 test('throttled reports are news only when they outlast what the machines ask again', (t) => {
@@ -231,11 +227,7 @@ test('throttled reports are news only when they outlast what the machines ask ag
   t.true(reports.length > 3);
   for (const { Retry } of reports) {
     const whatever = Retry.find(({ ErrorEquals }) => ErrorEquals.includes('States.ALL'));
-    const { IntervalSeconds = 0, MaxAttempts = 0, BackoffRate = 0, MaxDelaySeconds = 0 } = whatever ?? {};
-    let longest = 0;
-    for (let attempt = 0; attempt < MaxAttempts; attempt++) {
-      longest += Math.min(IntervalSeconds * BackoffRate ** attempt, MaxDelaySeconds);
-    }
+    const longest = whatever ? longestWait(whatever) : 0;
     t.true(longest > 0 && longest < 3 * 300, `${longest} s`);
   }
 });

@@ -5,12 +5,16 @@ import { Configuration } from '../../infra/configuration.ts';
 
 type Tree = { [key: string]: Tree | unknown };
 
+const PREFIX = 'toq-media:';
+const STAGING: Tree = Object.fromEntries(
+  Object.entries<unknown>(parse(readFileSync('Pulumi.staging.yaml', 'utf8')).config)
+    .filter(([key]) => key.startsWith(PREFIX))
+    .map(([key, group]) => [key.slice(PREFIX.length), group]),
+);
+
 /** The settings of staging with one of them, `service.tasks.min`, as given. */
 function stagingWith(path: string, value: unknown): Tree {
-  const { config } = parse(readFileSync('Pulumi.staging.yaml', 'utf8'));
-  const prefix = 'toq-media:';
-  const ours = Object.entries<unknown>(config).filter(([key]) => key.startsWith(prefix));
-  const settings: Tree = Object.fromEntries(ours.map(([key, group]) => [key.slice(prefix.length), group]));
+  const settings = structuredClone(STAGING);
   const keys = path.split('.');
   const last = keys.pop() ?? '';
   const group = keys.reduce<Tree>((tree, key) => Object(tree[key]), settings);

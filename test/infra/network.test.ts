@@ -1,6 +1,6 @@
 import test from 'ava';
 import { z } from 'zod';
-import type { Graph } from '../../local/graph/graph.ts';
+import type { Graph, Properties } from '../../local/graph/graph.ts';
 import { ServiceConfig } from '../../service/config.ts';
 import { graphOf, inputsOf, ofType } from '../support/graphs.ts';
 
@@ -85,9 +85,10 @@ for (const stack of STACKS) {
       ofType(graph(stack), 'ec2/securityGroup:SecurityGroup')
         .find((group) => group.id === id)
         ?.name.replace('entrance-network-security-', '');
+    const ports = ({ ipProtocol, fromPort, toPort }: Properties) => `${ipProtocol} ${fromPort}-${toPort}`;
     const out = ofType(graph(stack), 'vpc/securityGroupEgressRule:SecurityGroupEgressRule').map(
       ({ inputs }) =>
-        `${name(inputs.securityGroupId)} → ${name(inputs.referencedSecurityGroupId) ?? inputs.cidrIpv4} ${inputs.ipProtocol} ${inputs.fromPort}-${inputs.toPort}`,
+        `${name(inputs.securityGroupId)} → ${name(inputs.referencedSecurityGroupId) ?? inputs.cidrIpv4} ${ports(inputs)}`,
     );
     const database = stack === 'staging' ? '10.20.0.0/16' : '10.30.0.0/16';
     t.deepEqual(out.sort(), [
@@ -99,7 +100,7 @@ for (const stack of STACKS) {
     ]);
     const into = ofType(graph(stack), 'vpc/securityGroupIngressRule:SecurityGroupIngressRule').map(
       ({ inputs }) =>
-        `${name(inputs.referencedSecurityGroupId)} → ${name(inputs.securityGroupId)} ${inputs.ipProtocol} ${inputs.fromPort}-${inputs.toPort}`,
+        `${name(inputs.referencedSecurityGroupId)} → ${name(inputs.securityGroupId)} ${ports(inputs)}`,
     );
     t.deepEqual(into.sort(), [
       'load-balancer → service tcp 3000-3000',

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { migrations } from '../../migrations/knexfile.ts';
-import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { databaseEnvironment, startTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 let database: TestDatabase;
@@ -53,13 +53,7 @@ test.serial('up, all the way down and up again is the same schema', async (t) =>
 
 test.serial('migrations do not talk to a server in clear unless that is the setting', async (t) => {
   const { address } = database;
-  const environment = {
-    DATABASE_HOST: 'localhost',
-    DATABASE_PORT: String(address.port),
-    DATABASE_NAME: address.database,
-    DATABASE_USER: address.user,
-    DATABASE_PASSWORD: address.password,
-  };
+  const environment = { ...databaseEnvironment(address), DATABASE_HOST: 'localhost' };
   const status = (env: Record<string, string>) =>
     new Promise<{ code: number | null; text: string }>((resolve) => {
       const words = [path.join(ROOT, 'migrations/migrate.ts'), 'status'];

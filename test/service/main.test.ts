@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { startTestDatabase, type TestDatabase } from '../support/database.ts';
+import { databaseEnvironment, startTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const MAIN = path.join(import.meta.dirname, '../../service/main.ts');
 const SECRET = 'a secret of at least 32 characters';
@@ -33,11 +33,7 @@ const environment = (port: number) => ({
   PROCESSING_STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:processing',
   FINALIZATION_STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:finalization',
   PROJECT_UPLOADS_ROLE_ARN: 'arn:aws:iam::000000000000:role/project-uploads',
-  DATABASE_HOST: database.address.host,
-  DATABASE_PORT: String(database.address.port),
-  DATABASE_NAME: database.address.database,
-  DATABASE_USER: database.address.user,
-  DATABASE_PASSWORD: database.address.password,
+  ...databaseEnvironment(database.address),
   DATABASE_TLS: 'disabled',
   CALLBACK_SECRET: SECRET,
   JWT_ISSUER: 'https://login.toq.test',

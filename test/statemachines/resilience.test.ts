@@ -2,6 +2,7 @@ import test from 'ava';
 import { z } from 'zod';
 import { ServiceConfig } from '../../service/config.ts';
 import { definition, MACHINES, type Machine, placeholders } from '../../statemachines/definitions.ts';
+import { longestWait } from '../support/retries.ts';
 
 const Errors = z.array(z.string()).min(1);
 const Retrier = z.object({
@@ -141,8 +142,7 @@ for (const name of MACHINES) {
 
 test('a video that takes too long fails alone, before the reconciler would give up the whole job', (t) => {
   const [, transcode] = ofType('media-processing', 'Task').find(([state]) => state === 'Transcode') ?? [];
-  const [first, longest, attempts] = PATIENCE.Transcode ?? [0, 0, 0];
-  const waits = Array.from({ length: attempts }, (_, attempt) => Math.min(first * 2 ** attempt, longest));
+  const waits = (transcode?.Retry ?? []).map(longestWait);
   const all = waits.reduce((sum, wait) => sum + wait, transcode?.TimeoutSeconds ?? Number.NaN);
   t.true(all < 60 * ServiceConfig.shape.STUCK_JOB_TIMEOUT_MINUTES.parse(undefined), `${all} s`);
 });

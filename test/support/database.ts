@@ -14,6 +14,15 @@ export interface TestDatabase {
   stop(): Promise<void>;
 }
 
+/** The variables by which service and migrations find a database; how TLS is to be, and by which name, is the caller's. */
+export const databaseEnvironment = ({ host, port, database, user, password }: DatabaseAddress) => ({
+  DATABASE_HOST: host,
+  DATABASE_PORT: String(port),
+  DATABASE_NAME: database,
+  DATABASE_USER: user,
+  DATABASE_PASSWORD: password,
+});
+
 /** Initialised once a machine: an empty server, not our schema. */
 const TEMPLATE = path.join(import.meta.dirname, '../../node_modules/.cache/mariadb/data');
 

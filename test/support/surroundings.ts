@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createQueues } from '../../local/queues.ts';
 import { createS3 } from '../../local/s3/service.ts';
 import { makeAuthority } from './certificates.ts';
-import { startTestDatabase } from './database.ts';
+import { databaseEnvironment, startTestDatabase } from './database.ts';
 import { ACCOUNT, openDoor, REGION, role } from './front-door.ts';
 import { MEDIA_BUCKET } from './s3.ts';
 import { freePort } from './serve.ts';
@@ -44,21 +44,17 @@ export async function openSurroundings() {
   Object.assign(door.services, { s3: s3.service, sqs: queues.sqs });
   const port = await freePort();
   const key = door.credentials(role('backend'));
-  const { address } = database;
-  const databaseEnvironment = {
+  const reachingDatabase = {
+    ...databaseEnvironment(database.address),
     DATABASE_HOST: 'localhost',
-    DATABASE_PORT: String(address.port),
-    DATABASE_NAME: address.database,
-    DATABASE_USER: address.user,
-    DATABASE_PASSWORD: address.password,
     DATABASE_TLS: 'private-ca',
     DATABASE_TLS_CA: authority.certificate,
   };
   return {
     origin: `http://127.0.0.1:${port}`,
-    databaseEnvironment,
+    databaseEnvironment: reachingDatabase,
     environment: {
-      ...databaseEnvironment,
+      ...reachingDatabase,
       ENV: 'test',
       VERSION: 'abc123',
       HOST: '127.0.0.1',
