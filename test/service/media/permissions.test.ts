@@ -1,6 +1,6 @@
 import test from 'ava';
 import { Problem } from '../../../service/errors.ts';
-import { assertAwaitsMedia } from '../../../service/media/listing-status.ts';
+import { assertAwaitsMedia, movesWhenReady } from '../../../service/media/listing-status.ts';
 import type { Caller } from '../../../service/media/operations.ts';
 import { authorize } from '../../../service/media/permissions.ts';
 import type { UploadType } from '../../../statemachines/contracts.ts';
@@ -109,4 +109,8 @@ test('which listing takes which files from whom', (t) => {
   for (const status of ['DRAFT', 'PENDING_OWNER_APPROVAL', 'READY', 'PUBLISHED']) {
     t.false(takes(status, false, photo) || takes(status, true, plan));
   }
+  t.deepEqual(
+    movesWhenReady({ LISTING_APPROVAL_ADMIN_REVIEW: false }).map(([from]) => from),
+    movesWhenReady({ LISTING_APPROVAL_ADMIN_REVIEW: true }).map(([from]) => from),
+  );
 });
